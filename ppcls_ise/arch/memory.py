@@ -1,0 +1,80 @@
+"""Cluster memory: one unit centroid per pseudo label, moved once per optimiser step."""
+from __future__ import annotations
+
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from ..errors import ISEError
+
+__all__ = ["ClusterMemory"]
+
+
+class ClusterMemory(nn.Layer):
+    """Centroids of the clusters of this epoch (Cluster Contrast, Dai et al., ACCV 2022, as ISE uses it).
+
+    An update moves a centroid c by a row x: ``c <- unit(m * c + (1 - m) * x)``, m = ``momentum``.
+
+    * ``hard``: one update per label present, with the row least similar to its centroid (first on a tie).
+    * ``all``: every row in input order, each followed by normalisation (the authors call it ``ori``).
+
+    The centroids are a non-persistable buffer: their number changes with every clustering, so a checkpoint of the
+    model must not hold them.
+
+    Args:
+        momentum: weight of the *old* centroid, in ``[0, 1)``.
+        update: ``"hard"`` or ``"all"``.
+
+    Raises:
+        ISEError: for another ``update`` or a momentum outside ``[0, 1)``.
+    """
+
+    def __init__(self, momentum: float = 0.2, update: str = "hard"):
+        super().__init__()
+        if update not in ("hard", "all"):
+            raise ISEError(f"ClusterMemory.update is 'hard' or 'all', not {update!r}")
+        if not 0.0 <= momentum < 1.0:
+            raise ISEError(f"ClusterMemory.momentum is the weight of the old centroid, in [0, 1), not {momentum!r}")
+        self.momentum = momentum
+        self.rule = _hard_update if update == "hard" else _sequential_update
+        self.register_buffer("centroids", paddle.zeros([0, 0]), persistable=False)
+
+    def reset(self, centroids: paddle.Tensor) -> None:
+        """Start an epoch with ``centroids``, float32 [K, D]: the unit mean of every cluster, in label order."""
+        self.centroids = paddle.to_tensor(centroids, dtype="float32").detach()
+
+    @paddle.no_grad()
+    def update(self, rows: paddle.Tensor, labels: paddle.Tensor) -> None:
+        """Move the centroids of the labels present.
+
+        Args:
+            rows: float32 [n, D]. Actual rows, then support rows, of the global batch; normalised here.
+            labels: int64 [n]. Pseudo label of each row.
+        """
+        rows = F.normalize(rows.detach().astype("float32"), axis=-1)
+        # A new tensor, not an in-place write: a graph that still holds the old centroids stays valid.
+        self.centroids = self.rule(self.centroids, rows, labels, self.momentum)
+
+
+def _hard_update(centroids, rows, labels, momentum):
+    present = paddle.unique(labels)
+    similarity = (rows * paddle.gather(centroids, labels)).sum(axis=-1)
+    member = present.unsqueeze(1) == labels.unsqueeze(0)
+    similarity = paddle.where(member, similarity.unsqueeze(0), paddle.full([1], float("inf")))
+    hardest = paddle.gather(rows, paddle.argmin(similarity, axis=1))
+    moved = F.normalize(momentum * paddle.gather(centroids, present) + (1 - momentum) * hardest, axis=-1)
+    return paddle.scatter(centroids, present, moved)
+
+
+def _sequential_update(centroids, rows, labels, momentum):
+    # Rows of different labels do not touch each other: all labels take their r-th row at once, so that the loop is
+    # as long as the largest label of the batch (num_instances * (1 + topk)), not as the batch.
+    order = paddle.argsort(labels, stable=True)
+    present, counts = paddle.unique(labels, return_counts=True)
+    first = paddle.cumsum(counts) - counts
+    moved = paddle.gather(centroids, present)
+    for r in range(int(counts.max())):
+        index = paddle.gather(order, paddle.minimum(first + r, first + counts - 1))
+        step = F.normalize(momentum * moved + (1 - momentum) * paddle.gather(rows, index), axis=-1)
+        moved = paddle.where((counts > r).unsqueeze(1), step, moved)
+    return paddle.scatter(centroids, present, moved)

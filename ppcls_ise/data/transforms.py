@@ -1,0 +1,62 @@
+"""The published augmentation where PaddleClas's versions have none or one that is off: pad-and-crop, erasing."""
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+
+__all__ = ["PadCrop", "RandomErase"]
+
+
+class PadCrop:
+    """Pad all sides with black and crop the original size at a uniformly random offset in ``0 .. 2 * padding``.
+
+    Args:
+        padding: pixels on every side.
+    """
+
+    def __init__(self, padding: int = 10):
+        self.padding = padding
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Args: image uint8 [H, W, 3]. Returns: uint8 [H, W, 3]."""
+        pad = self.padding
+        top, left = random.randint(0, 2 * pad), random.randint(0, 2 * pad)
+        height, width = image.shape[:2]
+        padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)))
+        return padded[top:top + height, left:left + width]
+
+
+class RandomErase:
+    """Random erasing (Zhong et al., AAAI 2020) of a normalised image, as the re-ID literature uses it.
+
+    Args:
+        probability: of erasing at all.
+        area: lower and upper bound of the erased share of the image.
+        min_aspect: the rectangle's height/width is uniform in ``min_aspect .. 1 / min_aspect``.
+        fill: value per channel, written into the *normalised* image (the published recipe fills in ImageNet's mean).
+    """
+
+    attempts = 100
+
+    def __init__(self, probability: float = 0.5, area=(0.02, 0.4), min_aspect: float = 0.3,
+                 fill=(0.485, 0.456, 0.406)):
+        self.probability, self.area, self.min_aspect = probability, tuple(area), min_aspect
+        self.fill = np.asarray(fill, np.float32)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Args: image float32 [H, W, 3]. Returns: float32 [H, W, 3], a copy if erased."""
+        if random.random() >= self.probability:
+            return image
+        height, width = image.shape[:2]
+        for _ in range(self.attempts):
+            target = random.uniform(*self.area) * height * width
+            aspect = random.uniform(self.min_aspect, 1 / self.min_aspect)
+            h, w = round(math.sqrt(target * aspect)), round(math.sqrt(target / aspect))
+            if h < height and w < width:
+                top, left = random.randint(0, height - h), random.randint(0, width - w)
+                image = image.copy()
+                image[top:top + h, left:left + w] = self.fill
+                return image
+        return image

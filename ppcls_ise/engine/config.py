@@ -1,0 +1,150 @@
+"""Configs: read in PaddleClas's manner, checked before anything is built."""
+from __future__ import annotations
+
+import copy
+import dataclasses
+import difflib
+import os
+
+import paddle
+import paddle.distributed as dist
+
+from ..errors import ISEError
+
+__all__ = ["ClusterSettings", "load_config", "prepare_config"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterSettings:
+    """The ``Cluster`` block of a config.
+
+    Attributes:
+        eps: DBSCAN's radius in Jaccard distance, in (0, 1). Market-1501: 0.4; MSMT17: 0.7.
+        min_samples: images within eps (itself included) that make an image the core of a cluster.
+        k1: neighbours of the k-reciprocal sets.
+        k2: neighbours of the local query expansion; 1 is none.
+        interval: epochs between clusterings.
+    """
+
+    eps: float = 0.4
+    min_samples: int = 4
+    k1: int = 30
+    k2: int = 6
+    interval: int = 1
+
+    @classmethod
+    def from_config(cls, config: dict) -> ClusterSettings:
+        """Read and check ``config["Cluster"]``.
+
+        Raises:
+            ISEError: for an unknown key or a value out of range.
+        """
+        block = dict(config.get("Cluster") or {})
+        known = {field.name: field.type for field in dataclasses.fields(cls)}
+        for key in block:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                raise ISEError(f"Cluster.{key} is no known key{f', did you mean {near[0]}' if near else ''}? "
+                               f"Known are {', '.join(known)}")
+        settings = cls(**block)
+        for key, kind in known.items():
+            value = getattr(settings, key)
+            if isinstance(value, bool) or not isinstance(value, (int, float) if kind == "float" else int):
+                raise ISEError(f"Cluster.{key} must be {kind}, not {value!r}")
+            if value <= 0 or (key == "eps" and value >= 1):
+                raise ISEError(f"Cluster.{key} must be above 0{' and below 1' if key == 'eps' else ''}, not {value!r}")
+        return settings
+
+
+def load_config(path: str, overrides=()) -> dict:
+    """Read a yaml file with ``key.sub=value`` overrides through PaddleClas's parser.
+
+    Raises:
+        ISEError: if the file is missing, no yaml, or an override has no single ``=``.
+    """
+    import yaml
+    from ppcls.utils import config as ppcls_config
+
+    if not os.path.isfile(path):
+        raise ISEError(f"config {path} does not exist")
+    for override in overrides:
+        if override.count("=") != 1:
+            raise ISEError(f"-o {override} should read key.sub=value")
+    try:
+        return ppcls_config.get_config(path, overrides=list(overrides), show=False)
+    except yaml.YAMLError as error:
+        raise ISEError(f"config {path} is no yaml: {error}") from error
+
+
+def prepare_config(config: dict, mode: str) -> dict:
+    """Check a config and complete what PaddleClas's builders cannot pass on by themselves.
+
+    Args:
+        config: of :func:`load_config`; not changed.
+        mode: ``train``, ``eval`` or ``export``, as of PaddleClas's Engine.
+
+    Returns:
+        A completed copy.
+
+    Raises:
+        ISEError: naming the key at fault.
+    """
+    config = copy.deepcopy(config)
+    for key in ("Global", "Arch"):
+        if not isinstance(config.get(key), dict):
+            raise ISEError(f"the config has no block {key}")
+    settings = config["Global"]
+    settings["device"] = _device(settings.get("device", "auto"))
+    for key in ("pretrained_model", "checkpoints"):
+        settings[key] = _weights_path(key, settings.get(key), mode)
+    settings.setdefault("use_visualdl", False)
+    config.setdefault("profiler_options", None)
+    if mode == "export" and not settings["pretrained_model"]:
+        raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
+    if settings.get("train_mode") == "ise" and mode == "train":
+        ClusterSettings.from_config(config)
+        _complete_training(config)
+    return config
+
+
+def _device(name):
+    if name != "auto":
+        return name
+    return "gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu"
+
+
+def _weights_path(key, path, mode):
+    if not path:
+        return None
+    if path.startswith(("http://", "https://")):
+        return path
+    stem = path[:-len(".pdparams")] if path.endswith(".pdparams") else path
+    needed = (".pdparams", ".pdopt", ".pdstates") if key == "checkpoints" and mode == "train" else (".pdparams",)
+    for suffix in needed:
+        if not os.path.isfile(stem + suffix):
+            raise ISEError(f"Global.{key}: there is no file {stem + suffix}")
+    return stem
+
+
+def _complete_training(config):
+    settings, train = config["Global"], config.get("DataLoader", {}).get("Train", {})
+    sampler = train.get("sampler")
+    if not sampler or sampler.get("name") != "PseudoLabelSampler":
+        raise ISEError("Global.train_mode ise needs DataLoader.Train.sampler.name: PseudoLabelSampler")
+    if not settings.get("iter_per_epoch"):
+        raise ISEError("Global.iter_per_epoch is missing: steps per epoch (400 in the published recipe)")
+    if not config["DataLoader"].get("Eval"):
+        raise ISEError("DataLoader.Eval is missing: its Query block names the transforms for feature extraction")
+    if config["Arch"].get("name") != "ISEModel":
+        raise ISEError(f"Global.train_mode ise needs Arch.name: ISEModel, not {config['Arch'].get('name')!r}")
+    losses = config.get("Loss", {}).get("Train") or []
+    if "ClusterContrastLoss" not in [name for loss in losses for name in loss]:
+        raise ISEError("Loss.Train needs ClusterContrastLoss (LabelPreservingLoss only adds to it)")
+    if len(losses) == 1 and losses[0]["ClusterContrastLoss"].get("weight", 1.0) != 1.0:
+        # PaddleClas's CombinedLoss ignores the weight of a single loss.
+        raise ISEError("Loss.Train: the weight of a single loss has no effect in PaddleClas; set it to 1.0")
+    sampler["iter_per_epoch"] = settings["iter_per_epoch"]
+    # PaddleClas treats no seed and False alike.
+    settings["seed"] = sampler["seed"] = int(settings.get("seed") or 0)
+    if dist.get_world_size() > 1 and config["Arch"].get("use_sync_bn"):
+        raise ISEError("Arch.use_sync_bn changes the published recipe: BatchNorm sees 64 images, not the global batch")

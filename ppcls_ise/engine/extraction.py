@@ -1,0 +1,52 @@
+"""Features of a data set, in its order, shared out over the processes."""
+from __future__ import annotations
+
+import time
+
+import paddle
+import paddle.distributed as dist
+from paddle.io import DataLoader, Dataset, Subset
+from ppcls.utils import logger
+
+from .distributed import gather_slices, unwrap
+
+__all__ = ["extract_features"]
+
+
+@paddle.no_grad()
+def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int = 0, name: str = "images",
+                     seconds_between_lines: float = 10.0) -> paddle.Tensor:
+    """Extract the unit feature of every image with the model in eval mode.
+
+    Args:
+        model: gives ``{"features": [b, D]}`` for float32 images [b, 3, H, W].
+        dataset: items whose first entry is the image.
+        batch_size: images per forward pass on each process.
+        num_workers: loader processes on each process.
+        name: what the progress lines in the log call the images.
+        seconds_between_lines: of progress.
+
+    Returns:
+        float32 [N, D] on the training device, in the data set's order, on every process.
+    """
+    model = unwrap(model)
+    was_training = model.training
+    model.eval()
+    share = -(-len(dataset) // dist.get_world_size())
+    own = range(dist.get_rank() * share, min((dist.get_rank() + 1) * share, len(dataset)))
+    # The last processes may have too few rows, or none: they repeat row 0 and gather_slices cuts that off.
+    rows = list(own) + [0] * (share - len(own))
+    loader = DataLoader(Subset(dataset, rows), batch_size=batch_size, shuffle=False, drop_last=False,
+                        num_workers=num_workers, return_list=True)
+    features, started, told = [], time.time(), time.time()
+    try:
+        for batch in loader:
+            features.append(model(batch[0])["features"].astype("float32"))
+            if time.time() - told > seconds_between_lines:
+                told, done = time.time(), len(features) * batch_size
+                eta = (told - started) / done * (share - done)
+                logger.info(f"[Extract] {name}: {done}/{share} images per process, eta: {max(eta, 0):.0f} s")
+    finally:
+        if was_training:
+            model.train()
+    return gather_slices(paddle.concat(features), len(dataset))

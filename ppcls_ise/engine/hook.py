@@ -1,0 +1,160 @@
+"""The clustering hook: what ISE adds to PaddleClas's epoch."""
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import paddle
+import paddle.distributed as dist
+from ppcls.utils import logger
+from ppcls.utils.misc import AverageMeter
+
+from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_neighbours
+from ..data import ReIDImages
+from ..errors import ISEError
+from .config import ClusterSettings
+from .distributed import average_statistics, on_first_process, unwrap
+from .evaluation import evaluation_loader_settings
+from .extraction import extract_features
+
+__all__ = ["ClusterHook"]
+
+
+class ClusterHook:
+    """Refreshes the pseudo labels and everything that hangs on them.
+
+    Called by :func:`train_epoch_ise`: :meth:`before_epoch` before PaddleClas's step loop (extraction, clustering,
+    memory, batches), :meth:`after_step` after every optimiser step (memory update), :meth:`after_epoch` after the
+    loop. State it keeps: ``labels``, the pseudo labels in force, one per training image.
+
+    Args:
+        engine: PaddleClas's Engine in train mode.
+    """
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.settings = ClusterSettings.from_config(engine.config)
+        self.head = unwrap(engine.model).head
+        self.images = engine.train_dataloader.dataset
+        self.sampler = engine.train_dataloader.batch_sampler
+        self.labels: np.ndarray | None = None
+        loader = engine.config["DataLoader"]
+        plain = {key: value for key, value in loader["Train"]["dataset"].items() if key != "name"}
+        evaluation = loader["Eval"]
+        transforms = (evaluation.get("Query") or list(evaluation.values())[0])["dataset"]["transform_ops"]
+        self.plain_images = ReIDImages(**{**plain, "transform_ops": transforms})
+        self.loader_settings = evaluation_loader_settings(evaluation)
+        for optimizer in engine.optimizer:
+            self._call_after_step(optimizer)
+
+    # PaddleClas calls clear_grad once per optimiser step, in every version, with or without AMP and gradient
+    # accumulation: that is where the memory moves.
+    def _call_after_step(self, optimizer):
+        clear_grad = optimizer.clear_grad
+
+        def clear_grad_and_step(*args, **kwargs):
+            clear_grad(*args, **kwargs)
+            if optimizer is self.engine.optimizer[-1]:
+                self.after_step()
+
+        optimizer.clear_grad = clear_grad_and_step
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of an epoch."""
+        return len(self.sampler) // self.engine.config["Global"].get("update_freq", 1)
+
+    def before_epoch(self, epoch_id: int) -> None:
+        """Cluster if it is time to, and draw the batches of epoch ``epoch_id`` (counted from 1)."""
+        step, total = (epoch_id - 1) * self.steps_per_epoch, self.engine.config["Global"]["epochs"] * self.steps_per_epoch
+        if self.labels is None or (epoch_id - 1) % self.settings.interval == 0:
+            features = self._extract()
+            self.labels, centroids = on_first_process(lambda: self._cluster(features, epoch_id))
+            topk = self.head.start_epoch(paddle.to_tensor(centroids), step, total)
+            if topk < self.head.topk:
+                logger.warning(f"[Cluster][Epoch {epoch_id}] {len(centroids)} cluster(s): no {self.head.topk} others to "
+                               "interpolate to, so this epoch trains without support samples; a smaller Cluster.eps "
+                               "gives more clusters")
+        clusters = self.sampler.start_epoch(self.labels, self.images.camids, epoch_id)
+        if clusters < self.sampler.clusters_per_batch:
+            logger.warning(f"[Cluster][Epoch {epoch_id}] fewer clusters than the {self.sampler.clusters_per_batch} of a "
+                           f"batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
+
+    def after_step(self) -> None:
+        """Show lambda in PaddleClas's log line and let the memory follow the step."""
+        if self.head.topk:
+            meter = self.engine.output_info.setdefault("lambda", AverageMeter("lambda", "7.5f"))
+            meter.update(2 * self.head.degree)
+        self.head.after_step()
+
+    def after_epoch(self) -> None:
+        """Make the processes hold one model."""
+        average_statistics(self.engine.model)
+
+    def _extract(self):
+        started = time.time()
+        features = extract_features(self.engine.model, self.plain_images, name="train", **self.loader_settings)
+        self.seconds = {"extraction": time.time() - started}
+        return features
+
+    def _cluster(self, features, epoch_id):
+        """Rank 0: features -> (labels int64 [N], centroids float32 [K, D]); logs one line and writes the labels."""
+        labels = self._assign(features.numpy(), epoch_id)
+        sizes = np.bincount(labels[labels >= 0])
+        seconds = ", ".join(f"{part}: {value:.1f} s" for part, value in self.seconds.items())
+        logger.info(f"[Cluster][Epoch {epoch_id}] images: {len(labels)}, clusters: {len(sizes)}, outliers: "
+                    f"{(labels < 0).sum()}, cluster size min/median/max: {sizes.min()}/{int(np.median(sizes))}/"
+                    f"{sizes.max()}, {seconds}")
+        self._write(labels, epoch_id)
+        return labels, cluster_centroids(features.numpy(), labels)
+
+    def _assign(self, features: np.ndarray, epoch_id: int) -> np.ndarray:
+        """Pseudo labels int64 [N] of float32 features [N, D]; -1 is an outlier."""
+        settings = self.settings
+        started = time.time()
+        try:
+            neighbours = nearest_neighbours(features, settings.k1)
+            self.seconds["neighbours"] = time.time() - started
+            started = time.time()
+            distance = jaccard_distance(features, settings.k1, settings.k2, neighbours=neighbours)
+            self.seconds["jaccard"] = time.time() - started
+        except ValueError as error:
+            raise ISEError(f"[Cluster][Epoch {epoch_id}] {error}") from error
+        started = time.time()
+        labels = dbscan(distance, settings.eps, settings.min_samples)
+        self.seconds["dbscan"] = time.time() - started
+        if labels.max(initial=-1) < 0:
+            raise ISEError(f"[Cluster][Epoch {epoch_id}] no cluster among {len(labels)} images: "
+                           + _advice(distance, settings))
+        return labels
+
+    def _write(self, labels, epoch_id):
+        folder = os.path.join(self.engine.output_dir, "pseudo_labels")
+        os.makedirs(folder, exist_ok=True)
+        target = os.path.join(folder, f"epoch_{epoch_id}.npz")
+        temporary = target + ".tmp.npz"
+        paths = [os.path.relpath(path, self.images.folder) for path in self.images.paths]
+        np.savez_compressed(temporary, labels=labels, paths=np.array(paths), eps=self.settings.eps,
+                            **{f"seconds_{part}": value for part, value in self.seconds.items()})
+        os.replace(temporary, target)
+
+
+def _advice(distance, settings) -> str:
+    """What the distances say about ``eps`` when it gave no cluster."""
+    count = distance.shape[0]
+    if count < settings.min_samples:
+        return f"fewer images than Cluster.min_samples {settings.min_samples}"
+    # An image is the core of a cluster as soon as eps reaches its min_samples-th nearest image, itself included.
+    core = np.ones(count)
+    for row in range(count):
+        values = np.sort(distance.data[distance.indptr[row]:distance.indptr[row + 1]])
+        if len(values) >= settings.min_samples:
+            core[row] = values[settings.min_samples - 1]
+    quantiles = np.quantile(core, [0.05, 0.25, 0.5])
+    if quantiles[1] >= 1:
+        return (f"three quarters of the images have fewer than {settings.min_samples} images at any distance below 1; "
+                "lower Cluster.min_samples, or train from other weights: these features tell the images apart too little")
+    return (f"the distance of an image to its {settings.min_samples - 1} nearest others is at most {quantiles[0]:.3f} "
+            f"for 5 % of the images, {quantiles[1]:.3f} for 25 % and {quantiles[2]:.3f} for half; Cluster.eps is "
+            f"{settings.eps}, try {min(quantiles[1] + 0.005, 0.99):.2f} (or a smaller Cluster.min_samples)")

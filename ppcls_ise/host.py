@@ -1,0 +1,126 @@
+"""The host: finds PaddleClas and bridges its versions. The only module that asks which PaddleClas or Paddle it is."""
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+
+__all__ = ["HostError", "activate", "register"]
+
+HOME_VARIABLE = "PADDLECLAS_HOME"
+_WAYS_OUT = (
+    "Either:\n"
+    "  1. pip install --no-deps paddleclas==2.4.2     (the newest wheel with PaddleClas's engine), or\n"
+    f"  2. clone PaddleClas (release/2.5 or develop) and set {HOME_VARIABLE} to the checkout.")
+
+
+class HostError(ImportError):
+    """No PaddleClas with an engine was found; the message says what was found and how to mend it."""
+
+
+@functools.lru_cache(maxsize=None)
+def activate() -> str:
+    """Make ``import ppcls`` give a PaddleClas that has an engine.
+
+    Looked for in this order: the checkout that the environment variable ``PADDLECLAS_HOME`` names, an importable
+    ``ppcls``, the ``ppcls`` inside the ``paddleclas`` wheel. The wheel itself is not imported: it prints its model
+    table.
+
+    Returns:
+        The folder that holds ``ppcls``.
+
+    Raises:
+        HostError: if none of them has an engine.
+    """
+    found = []
+    for origin, folder in _candidates():
+        if folder is None:
+            found.append(f"{origin}: not there")
+        elif os.path.isfile(os.path.join(folder, "ppcls", "engine", "engine.py")):
+            if folder not in sys.path:
+                sys.path.insert(0, folder)
+            return folder
+        else:
+            found.append(f"{origin}: {folder} has no ppcls/engine/engine.py")
+    raise HostError("No PaddleClas with a training engine.\n  " + "\n  ".join(found) + "\n" + _WAYS_OUT)
+
+
+def _candidates():
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        # A named checkout is meant: falling through to another PaddleClas would hide the mistake.
+        yield f"{HOME_VARIABLE}={home}", os.path.abspath(os.path.expanduser(home))
+        return
+    yield "importable ppcls", _folder_of("ppcls", levels=2)
+    yield "paddleclas wheel", _folder_of("paddleclas", levels=1)
+
+
+def _folder_of(package, levels):
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = list(spec.submodule_search_locations)[0]
+    return os.path.dirname(folder) if levels == 2 else folder
+
+
+@functools.lru_cache(maxsize=None)
+def register() -> None:
+    """Make ISE's names known to PaddleClas, which looks them up by name in its own modules."""
+    activate()
+    import ppcls.arch
+    import ppcls.data
+    import ppcls.engine.engine
+    import ppcls.engine.evaluation
+    import ppcls.engine.train
+    import ppcls.loss
+    import ppcls.metric
+
+    from . import data, engine, loss
+    from .arch.model import ISEModel
+    from .metric import reid_metric
+
+    ppcls.arch.ISEModel = ISEModel
+    for target, source, names in (
+            (ppcls.loss, loss, ("ClusterContrastLoss", "LabelPreservingLoss")),
+            (ppcls.data, data, ("ReIDImages", "PseudoLabelSampler")),
+            (ppcls.data.preprocess, data, ("PadCrop", "RandomErase")),
+            (ppcls.metric, reid_metric, ("ReIDMetric",)),
+            (ppcls.engine.train, engine, ("train_epoch_ise",))):
+        for name in names:
+            setattr(target, name, getattr(source, name))
+    ppcls.engine.evaluation.retrieval_eval = engine.choose_evaluation(ppcls.engine.evaluation.retrieval_eval)
+    _bridge_train_mode(ppcls.engine)
+    _bridge_zero_dim_tensors(ppcls.engine.train)
+
+
+def _bridge_train_mode(ppcls_engine):
+    """2.4.2 and release/2.5 know one epoch function and no ``Global.train_mode``: let that function look it up."""
+    module = ppcls_engine.engine
+    if not hasattr(module, "train_epoch"):
+        return
+    default = module.train_epoch
+
+    def train_epoch(engine, epoch_id, print_batch_step):
+        mode = engine.config["Global"].get("train_mode")
+        function = getattr(ppcls_engine.train, f"train_epoch_{mode}") if mode else default
+        return function(engine, epoch_id, print_batch_step)
+
+    module.train_epoch = train_epoch
+
+
+def _bridge_zero_dim_tensors(train):
+    """2.4.2 reads scalars as ``x.numpy()[0]``, which fails on the 0-D tensors of paddle >= 2.5."""
+    from ppcls.utils.misc import AverageMeter
+
+    def update(trainer, values, batch_size):
+        for key, value in values.items():
+            meter = trainer.output_info.setdefault(key, AverageMeter(key, "7.5f"))
+            meter.update(float(value), batch_size)
+
+    def update_metric(trainer, out, batch, batch_size):
+        if trainer.train_metric_func is not None:
+            update(trainer, trainer.train_metric_func(out, batch[-1]), batch_size)
+
+    train.train.update_loss, train.train.update_metric = update, update_metric

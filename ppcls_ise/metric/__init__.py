@@ -1,0 +1,4 @@
+"""The re-ID retrieval protocol: mAP, mINP, CMC."""
+from .evaluate import evaluate
+
+__all__ = ["evaluate"]

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from .evaluate import evaluate
+
+__all__ = ["ReIDMetric"]
+
+
+class ReIDMetric:
+    """The re-ID protocol as a PaddleClas metric: ``Metric: {Eval: [- ReIDMetric: {topk: [1, 5, 10]}]}``.
+
+    PaddleClas calls metrics on blocks of a similarity matrix, which cannot remove gallery images per query. A config
+    with this metric is evaluated by :func:`ppcls_ise.engine.evaluation.reid_evaluation` instead.
+
+    Args:
+        topk: ranks of the CMC curve to report.
+    """
+
+    def __init__(self, topk=(1, 5, 10)):
+        self.topk = tuple(topk)
+
+    def __call__(self, *features_and_ids, **protocol) -> dict:
+        """Arguments and result of :func:`ppcls_ise.metric.evaluate`."""
+        return evaluate(*features_and_ids, **protocol)
+
+    def summary(self, result: dict) -> dict[str, float]:
+        """Name -> fraction: mAP, mINP and rank-k."""
+        ranks = {f"rank{k}": float(result["cmc"][min(k, len(result["cmc"])) - 1]) for k in self.topk}
+        return {"mAP": result["mAP"], "mINP": result["mINP"], **ranks}
