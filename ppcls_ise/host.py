@@ -76,11 +76,14 @@ def register() -> None:
     import ppcls.engine.train
     import ppcls.loss
     import ppcls.metric
+    from ppcls.utils.logger import init_logger
 
     from . import data, engine, loss
     from .arch.model import ISEModel
     from .metric import reid_metric
 
+    # PaddleClas's logger fails until the Engine gives it a file; a model may be built without an Engine.
+    init_logger()
     ppcls.arch.ISEModel = ISEModel
     for target, source, names in (
             (ppcls.loss, loss, ("ClusterContrastLoss", "LabelPreservingLoss")),

@@ -9,7 +9,7 @@ from .features import as_features, over_rows, squared_norms
 from .neighbours import nearest_neighbours
 
 
-def jaccard_distance(x, k1=30, k2=6, max_distance=1.0, neighbours=None, squared_distances=None):
+def jaccard_distance(x, k1=30, k2=6, max_distance=1.0, neighbours=None):
     """k-reciprocal Jaccard distance between images (Zhong et al., CVPR 2017, arXiv 1701.08398, as ISE uses it).
 
     Two images are near when they have the same neighbours. Only pairs that share a neighbour differ from distance 1,
@@ -23,7 +23,6 @@ def jaccard_distance(x, k1=30, k2=6, max_distance=1.0, neighbours=None, squared_
             left out in any case.
         neighbours: ``[N, >= min(k1, N)]`` int from :func:`nearest_neighbours`, searched here when not given.
             -1 stands for "none found".
-        squared_distances: ``[N, same]`` float32 of these neighbours; without it they are computed again.
 
     Returns:
         scipy CSR ``[N, N]`` float32, symmetric, indices sorted. A stored entry is a distance (0 on the diagonal and
@@ -38,46 +37,43 @@ def jaccard_distance(x, k1=30, k2=6, max_distance=1.0, neighbours=None, squared_
     if not max_distance > 0:
         raise ValueError(f"max_distance must be above 0, got {max_distance}")
     if neighbours is None:
-        neighbours, squared_distances = nearest_neighbours(x, max(k1, k2), return_distances=True)
+        neighbours = nearest_neighbours(x, max(k1, k2))
     x = as_features(x)
-    neighbours, squared_distances = _checked(x, max(k1, k2), neighbours, squared_distances)
+    neighbours = _checked(x, max(k1, k2), neighbours)
     # round() is half-to-even: 16 of 30 and 11 of 20, but 9 of 17 as of 16.
     half = min(round(k1 / 2) + 1, neighbours.shape[1])
     sets = neighbours[:, :k1]
     reciprocal = _stack(over_rows(_reciprocal, len(x), sets, sets.shape[1]))
     near = _stack(over_rows(_reciprocal, len(x), sets, min(half, k1)))
-    encoding = _join(over_rows(_encode, len(x), x, squared_norms(x), sets, squared_distances, reciprocal, near))
+    log_weights = _stack(over_rows(_log_weights, len(x), x, sets, reciprocal))
+    encoding = _join(over_rows(_encode, len(x), x, sets, log_weights, reciprocal, near))
     if k2 > 1:
         encoding = _join(over_rows(_average, len(x), neighbours[:, :k2], *encoding))
-    columns = _transpose(*encoding, len(x))
+    columns = _transpose(*encoding)
+    # Back again for rows sorted by column: distances that are 1/2 by rule, as of rows that share four of their six
+    # neighbours, then round to the same side as in a dense float32 program, which adds in that order.
+    encoding = _transpose(*columns)
     upper = _join(over_rows(_pairs, len(x), *encoding, *columns, np.float32(max_distance)))
     indptr, indices, data = _mirror(*upper)
     return csr_matrix((data, indices, indptr), shape=(len(x), len(x)))
 
 
-def _checked(x, k, neighbours, squared_distances):
-    """The first columns of the neighbour lists, with zero vectors taken out of all lists but their own."""
-    neighbours = np.array(neighbours, dtype=np.int32, order="C", ndmin=2)
+def _checked(x, k, neighbours):
+    """The first k columns of the neighbour lists, with zero vectors taken out of all lists but their own."""
+    neighbours = np.asarray(neighbours)
     k = min(k, len(x))
-    if len(neighbours) != len(x) or neighbours.shape[1] < k:
+    if neighbours.ndim != 2 or len(neighbours) != len(x) or neighbours.shape[1] < k:
         raise ValueError(f"neighbours must be [{len(x)}, {k}] or wider for {len(x)} features, "
                          f"got {list(neighbours.shape)}")
+    neighbours = np.array(neighbours[:, :k], dtype=np.int32, order="C")
     if neighbours.size and (neighbours.max() >= len(x) or (neighbours[:, 0] != np.arange(len(x))).any()):
         raise ValueError("neighbours must be indices of rows of x, each row itself in column 0")
-    neighbours = np.ascontiguousarray(neighbours[:, :k])
-    if squared_distances is None:
-        # NaN: to be computed where needed.
-        squared_distances = np.full(neighbours.shape, np.nan, np.float32)
-    squared_distances = np.ascontiguousarray(np.asarray(squared_distances, np.float32)[:, :k])
-    if squared_distances.shape != neighbours.shape:
-        raise ValueError(f"squared_distances must have the shape of neighbours, {list(neighbours.shape)}, "
-                         f"got {list(squared_distances.shape)}")
     zero = squared_norms(x) == 0
     if zero.any():
         neighbours[zero[neighbours]] = -1
         neighbours[zero, 1:] = -1
         neighbours[zero, 0] = np.flatnonzero(zero)
-    return neighbours, squared_distances
+    return neighbours
 
 
 @njit(nogil=True, cache=True)
@@ -106,31 +102,50 @@ def _grown(array, size, needed):
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _dot(a, b):
-    total = np.float32(0.0)
+def _log_weight(a, b):
+    """-(2 - 2 a.b), summed in float64: it must not depend on the library or device that found the neighbours."""
+    total = 0.0
     for d in range(a.shape[0]):
-        total += a[d] * b[d]
-    return total
+        total += np.float64(a[d]) * np.float64(b[d])
+    return 2 * total - 2
 
 
 @njit(nogil=True, cache=True)
-def _encode(x, norms, neighbours, squared, reciprocal, near, start, stop):
+def _log_weights(x, neighbours, reciprocal, start, stop):
+    """``[rows, k1]``: log weight of each reciprocal pair, worked out once, at the row of lower index."""
+    out = np.zeros((stop - start, neighbours.shape[1]), np.float64)
+    for i in range(start, stop):
+        for p in range(neighbours.shape[1]):
+            if reciprocal[i, p] and neighbours[i, p] >= i:
+                out[i - start, p] = _log_weight(x[i], x[neighbours[i, p]])
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _encode(x, neighbours, log_weights, reciprocal, near, start, stop):
     """V before averaging: the expanded reciprocal set of each row and the softmax over it."""
     counts = np.zeros(stop - start, np.int64)
     columns, values = np.empty(64, np.int32), np.empty(64, np.float32)
+    logs = np.empty(neighbours.shape[1] * (near.shape[1] + 1), np.float64)
     # member[j] == 2i + 1: j is in A_i; 2i + 2: added to A*_i. Never reset: every i has its own numbers.
     member = np.zeros(len(neighbours), np.int64)
     half = near.shape[1]
     size = 0
     for i in range(start, stop):
+        columns = _grown(columns, size, len(logs))
         first = size
         for p in range(neighbours.shape[1]):
             if reciprocal[i, p]:
                 j = neighbours[i, p]
                 member[j] = 2 * i + 1
-                columns, values = _grown(columns, size, 1), _grown(values, size, 1)
                 columns[size] = j
-                values[size] = squared[i, p]
+                if j >= i:
+                    logs[size - first] = log_weights[i, p]
+                else:
+                    q = 0
+                    while neighbours[j, q] != i:
+                        q += 1
+                    logs[size - first] = log_weights[j, q]
                 size += 1
         original = size
         for a in range(first, original):
@@ -142,33 +157,23 @@ def _encode(x, norms, neighbours, squared, reciprocal, near, start, stop):
                     common += member[neighbours[j, q]] == 2 * i + 1
             if 3 * common <= 2 * total:
                 continue
-            columns, values = _grown(columns, size, half), _grown(values, size, half)
             for q in range(half):
                 m = neighbours[j, q]
                 if near[j, q] and member[m] < 2 * i + 1:
                     member[m] = 2 * i + 2
                     columns[size] = m
-                    values[size] = np.nan
+                    logs[size - first] = _log_weight(x[i], x[m])
                     size += 1
-        lowest = np.float32(np.inf)
+        values = _grown(values, first, size - first)
+        # At most about 0 for unit rows. Others must not overflow.
+        highest = logs[:size - first].max()
+        shift = highest if highest > 1 else 0.0
+        total_weight = np.float32(0)
         for a in range(first, size):
-            j = columns[a]
-            if np.isnan(values[a]):
-                for q in range(1, neighbours.shape[1]):
-                    if neighbours[j, q] == i:
-                        values[a] = squared[j, q]
-                        break
-            # 2 - 2 x_i.x_j, also where rows are not of unit length
-            if np.isnan(values[a]):
-                values[a] = 2 - 2 * _dot(x[i], x[j])
-            else:
-                values[a] += 2 - norms[i] - norms[j]
-            lowest = min(lowest, values[a])
-        total_weight = 0.0
+            values[a] = np.exp(logs[a - first] - shift)
+            total_weight += values[a]
         for a in range(first, size):
-            total_weight += np.exp(np.float64(lowest - values[a]))
-        for a in range(first, size):
-            values[a] = np.exp(np.float64(lowest - values[a])) / total_weight
+            values[a] /= total_weight
         counts[i - start] = size - first
     return counts, columns[:size].copy(), values[:size].copy()
 
@@ -204,8 +209,9 @@ def _average(neighbours, indptr, indices, data, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def _transpose(indptr, indices, data, size):
+def _transpose(indptr, indices, data):
     """CSR to CSC; rows ascend within each column."""
+    size = len(indptr) - 1
     pointer = np.zeros(size + 1, np.int64)
     for m in indices:
         pointer[m + 1] += 1

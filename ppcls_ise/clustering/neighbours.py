@@ -29,7 +29,7 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
         half (bool): Paddle path only: scan in float16, then rank ``k + 32`` candidates again in float32. Rows where
             the float16 error could hide a neighbour are searched again, so this too is exact.
         rows: slice or int array ``[M]``: search for these rows only (a process's share); default all.
-        return_distances (bool): also return the squared distances, which spare ``jaccard_distance`` a few products.
+        return_distances (bool): also return the squared distances.
 
     Returns:
         ``[M, min(k, N)]`` int32 indices into ``x``, column 0 the row itself, then by ascending distance (``ivf`` may

@@ -29,9 +29,8 @@ def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="auto", block_size=
         >>> pseudo_labels(np.repeat(np.eye(2, 8, dtype="float32"), 5, axis=0), eps=0.5, k1=5)
         array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
-    neighbours, squared = nearest_neighbours(x, max(k1, k2), method, block_size, half, return_distances=True)
-    distance = jaccard_distance(x, k1, k2, max_distance=min(eps, 1.0), neighbours=neighbours,
-                                squared_distances=squared)
+    neighbours = nearest_neighbours(x, max(k1, k2), method, block_size, half)
+    distance = jaccard_distance(x, k1, k2, max_distance=min(eps, 1.0), neighbours=neighbours)
     return dbscan(distance, eps, min_samples)
 
 
