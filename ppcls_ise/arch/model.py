@@ -6,6 +6,7 @@ from ppcls.utils import logger
 
 from ..errors import ISEError
 from .head import ISEHead
+from .neck import freeze_bias
 from .pooling import pooled_feature, use_gem
 from .weights import check_fit, read_weights
 
@@ -46,8 +47,7 @@ class ISEModel(RecModel):
             self.backbone.set_state_dict(weights)
         if pooling_name == "gem":
             use_gem(self.backbone, name, **pooling)
-        # BNNeck of PaddleClas trains its bias; ISE's feature has none.
-        self.neck.feat_bn.bias.stop_gradient = True
+        freeze_bias(self.neck.feat_bn)
         self.head = ISEHead(**Head)
 
     def forward(self, x, label=None):

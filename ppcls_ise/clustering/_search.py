@@ -10,6 +10,9 @@ from numba import njit
 
 from .features import over_rows
 
+# Candidates beyond k, so that rows at (numerically) the distance of the k-th can be put in order exactly: after a
+# float32 scan, and after a coarse one (float16, TF32).
+EXTRA, EXTRA_COARSE = 8, 32
 # Two squared distances nearer than this, relative to the squared norms, cannot be told apart by a float32 scan
 # (|x|^2 + |y|^2 - 2xy over a few thousand dimensions errs by a few 1e-7).
 RESOLUTION = 2e-6
@@ -82,7 +85,7 @@ def _distances_to(x, own, others):
     return out
 
 
-def refine(x, norms, rows, found, distances, k):
+def refine(x, norms, rows, found, distances, k, doubtful=None):
     """Exact neighbours out of a float32 scan.
 
     Args:
@@ -90,6 +93,7 @@ def refine(x, norms, rows, found, distances, k):
         rows: ``[M]`` int64, the rows searched for.
         found, distances: ``[M, C]`` candidates by ascending squared distance, C >= k.
         k (int): neighbours wanted.
+        doubtful: ``[M]`` bool, rows whose candidates may lack a neighbour.
 
     Returns:
         ``[M, k]`` int32 and ``[M, k]`` float32, the row itself first, equal distances by index.
@@ -97,9 +101,10 @@ def refine(x, norms, rows, found, distances, k):
     found = np.ascontiguousarray(found, dtype=np.int32)
     distances = np.ascontiguousarray(distances, dtype=np.float32)
     unsure = over_rows(_settle, len(rows), x, norms, rows, found, distances, k)
-    unsure = np.flatnonzero(np.concatenate(unsure))
+    unsure = np.concatenate(unsure)
+    unsure = np.flatnonzero(unsure if doubtful is None else unsure | doubtful)
     found, distances = found[:, :k].copy(), distances[:, :k].copy()
-    # Only crowds of duplicates come here, so a full pass for each of them is affordable.
+    # Few rows come here, as those with a crowd of duplicates, so a full pass for each of them is affordable.
     block = max(1, 2 ** 24 // len(x))
     for start in range(0, len(unsure), block):
         part = unsure[start:start + block]

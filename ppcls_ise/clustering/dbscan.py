@@ -11,7 +11,7 @@ def dbscan(distance, eps, min_samples=4):
 
     Args:
         distance: scipy sparse ``[N, N]`` from :func:`jaccard_distance`, where a stored 0 is distance 0 and an absent
-            entry is distance 1 (so a cut at ``max_distance`` must not be below ``eps``); or a dense ``[N, N]`` array.
+            entry is distance 1; or a dense ``[N, N]`` array.
         eps (float): two images within this distance are neighbours.
         min_samples (int): an image with that many neighbours, itself included, is the core of a cluster.
 
@@ -20,7 +20,8 @@ def dbscan(distance, eps, min_samples=4):
         border of several clusters belongs to the first.
 
     Raises:
-        ValueError: eps not above 0, min_samples < 1, or a matrix that is not square.
+        ValueError: eps not above 0, or above the ``max_distance`` the matrix was cut at; min_samples < 1; a matrix
+            that is not square.
     """
     if not eps > 0:
         raise ValueError(f"eps must be above 0, got {eps}: Jaccard distances lie between 0 and 1, try 0.4 to 0.7")
@@ -28,6 +29,10 @@ def dbscan(distance, eps, min_samples=4):
         raise ValueError(f"min_samples must be at least 1, got {min_samples}")
     if len(distance.shape) != 2 or distance.shape[0] != distance.shape[1]:
         raise ValueError(f"distance must be square [N, N], got {list(distance.shape)}")
+    cut = getattr(distance, "max_distance", 1.0)
+    if cut < min(eps, 1.0):
+        raise ValueError(f"pairs farther apart than {cut} were left out of this distance matrix, so that eps={eps} "
+                         f"would miss neighbours: call jaccard_distance with max_distance={eps} or more")
     if issparse(distance):
         if eps >= 1:  # absent entries are within reach too: everything is everything's neighbour
             enough = distance.shape[0] >= min_samples

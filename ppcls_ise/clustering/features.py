@@ -34,14 +34,10 @@ def as_features(x):
     return x
 
 
-def check_finite(x, block=4096):
-    """Raises ValueError naming the first rows of ``x`` ``[N, D]`` that hold NaN or Inf."""
-    bad = []
-    for start in range(0, len(x), block):
-        # A finite row has a finite sum of absolutes in float64, so one number a row is enough to test.
-        sums = np.abs(x[start:start + block]).sum(axis=1, dtype=np.float64)
-        bad.extend((start + np.flatnonzero(~np.isfinite(sums))).tolist())
-    if bad:
+def check_finite(x):
+    """Raises ValueError naming the first rows of ``x`` ``[N, D]`` that hold NaN or Inf (or overflow when squared)."""
+    bad = np.flatnonzero(~np.isfinite(squared_norms(x)))
+    if len(bad):
         shown = ", ".join(str(row) for row in bad[:5]) + (", ..." if len(bad) > 5 else "")
         raise ValueError(
             f"{len(bad)} of {len(x)} feature rows hold NaN or Inf (rows {shown}): the network diverged or an image "

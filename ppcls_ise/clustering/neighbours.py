@@ -3,13 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._search import refine
+from ._search import EXTRA, refine
 from .features import as_features, is_paddle_tensor, squared_norms
 
 METHODS = ("auto", "faiss", "paddle", "ivf")
-# Candidates beyond k: so that rows at (numerically) the same distance as the k-th can be put in order exactly.
-EXTRA = 8
-EXTRA_HALF = 32
 
 
 def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=None, return_distances=False):
@@ -26,8 +23,8 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
             (approximate, inverted lists of faiss, see :func:`neighbour_recall`) or ``auto``: paddle for a tensor on a
             GPU and where faiss is not installed, else faiss.
         block_size (int): rows and columns of the distance block of the Paddle path: 4 * block_size**2 bytes.
-        half (bool): Paddle path only: scan in float16, then rank ``k + 32`` candidates again in float32. Rows where
-            the float16 error could hide a neighbour are searched again, so this too is exact.
+        half (bool): Paddle path only: scan in float16, then rank ``k + 32`` candidates by float32 differences. Rows
+            where the float16 error could hide a neighbour are searched again, so this too is exact.
         rows: slice or int array ``[M]``: search for these rows only (a process's share); default all.
         return_distances (bool): also return the squared distances.
 
@@ -52,14 +49,13 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
         found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
     elif method == "ivf":
         found, distances = _ivf_search(x, k, rows)
-    else:
-        candidates = min(len(x), k + (EXTRA_HALF if half and method == "paddle" else EXTRA))
-        if method == "faiss":
-            distances, found = _faiss_scan(x, candidates, rows)
-        else:
-            from ._paddle_scan import paddle_scan
-            distances, found = paddle_scan(x if tensor is None else tensor, k, candidates, rows, block_size, half)
+    elif method == "faiss":
+        distances, found = _faiss_scan(x, min(len(x), k + EXTRA), rows)
         found, distances = refine(x, squared_norms(x), rows, found, distances, k)
+    else:
+        from ._paddle_scan import paddle_scan
+        distances, found, doubtful = paddle_scan(x if tensor is None else tensor, k, rows, block_size, half)
+        found, distances = refine(x, squared_norms(x), rows, found, distances, k, doubtful)
     return (found, distances) if return_distances else found
 
 
