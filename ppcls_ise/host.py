@@ -78,9 +78,8 @@ def register() -> None:
     import ppcls.metric
     from ppcls.utils.logger import init_logger
 
-    from . import data, engine, loss
+    from . import data, engine, loss, metric
     from .arch.model import ISEModel
-    from .metric import reid_metric
 
     # PaddleClas's logger fails until the Engine gives it a file; a model may be built without an Engine.
     init_logger()
@@ -89,7 +88,7 @@ def register() -> None:
             (ppcls.loss, loss, ("ClusterContrastLoss", "LabelPreservingLoss")),
             (ppcls.data, data, ("ReIDImages", "PseudoLabelSampler")),
             (ppcls.data.preprocess, data, ("PadCrop", "RandomErase")),
-            (ppcls.metric, reid_metric, ("ReIDMetric",)),
+            (ppcls.metric, metric, ("ReIDMetric",)),
             (ppcls.engine.train, engine, ("train_epoch_ise",))):
         for name in names:
             setattr(target, name, getattr(source, name))

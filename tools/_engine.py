@@ -1,8 +1,28 @@
 """What train.py, eval.py and export_model.py share: PaddleClas's command line on PaddleClas's Engine."""
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
+
+
+def make_synthetic_set(config, patience=600):
+    """Make the set of a ``Synthetic`` block at ``Global.image_root`` on first use: rank 0 draws, the others wait."""
+    block = config.get("Synthetic")
+    root = config["Global"].get("image_root")
+    if block is None or os.path.isdir(root):
+        return
+    import paddle.distributed as dist
+
+    if dist.get_rank() == 0:
+        from ppcls_ise.data.synthetic import make_synthetic
+        print(f"[Synthetic] drawing the synthetic set into {root}", flush=True)
+        make_synthetic(root, **block)
+    for _ in range(patience):
+        if os.path.isdir(root):
+            return
+        time.sleep(1)
+    sys.exit(f"error: {root} did not appear within {patience} seconds; the first process should have made it")
 
 
 def run(mode, action):
@@ -21,6 +41,7 @@ def run(mode, action):
 
         arguments = ppcls_config.parse_args()
         config = prepare_config(load_config(arguments.config, arguments.override), mode)
+        make_synthetic_set(config)
         config["profiler_options"] = getattr(arguments, "profiler_options", None)
         action(Engine(config, mode=mode))
     except (ISEError, HostError) as error:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import paddle.nn.functional as F
+from paddle import nn
 from ppcls.arch import RecModel
 from ppcls.utils import logger
 
 from ..errors import ISEError
 from .head import ISEHead
 from .neck import freeze_bias
-from .pooling import pooled_feature, use_gem
+from .pooling import GeM, pooled_feature, use_gem
 from .weights import check_fit, read_weights
 
 __all__ = ["ISEModel"]
@@ -17,7 +18,8 @@ class ISEModel(RecModel):
     """PaddleClas's RecModel with the feature of ISE: unit-length output of a bias-free BatchNorm neck.
 
     ``Arch`` keys: ``Backbone`` {name, pretrained: False | True | a file, ...}, ``Pooling`` {name: avg | gem, p},
-    ``BackboneStopLayer`` {name} (optional: by default the backbone's classifier is taken off),
+    ``BackboneStopLayer`` {name} (optional: the layer whose output map is pooled to the feature; by default the whole
+    backbone without its classifier),
     ``Neck`` {name: BNNeck, num_features}, ``Head`` {name: ISEHead, ...}.
 
     Parameter names are RecModel's (``backbone.*``, ``neck.feat_bn.*``), so PaddleClas's published ISE weights load.
@@ -45,10 +47,17 @@ class ISEModel(RecModel):
             weights = read_weights(pretrained)
             logger.info(f"Arch.Backbone.pretrained {pretrained}: {check_fit(self.backbone, weights)}")
             self.backbone.set_state_dict(weights)
-        if pooling_name == "gem":
+        # A named stop layer may give a map, pooled here; a whole backbone pools by itself.
+        self.pool = None
+        if stop:
+            self.pool = GeM(**pooling) if pooling_name == "gem" else nn.AdaptiveAvgPool2D(1)
+        elif pooling_name == "gem":
             use_gem(self.backbone, name, **pooling)
         freeze_bias(self.neck.feat_bn)
-        self.head = ISEHead(**Head)
+        try:
+            self.head = ISEHead(**Head)
+        except TypeError as error:
+            raise ISEError(f"Arch.Head: {error}") from error
 
     def forward(self, x, label=None):
         """Args: x float32 [B, 3, H, W]; label int64 [B, 1], pseudo labels, used in training only.
@@ -58,6 +67,8 @@ class ISEModel(RecModel):
             :meth:`ISEHead.forward` returns.
         """
         pooled = self.backbone(x)
+        if self.pool is not None:
+            pooled = self.pool(pooled)
         neck = self.neck(pooled)
         output = {"backbone": pooled, "neck": neck, "features": F.normalize(neck, axis=-1)}
         if self.training and label is not None:

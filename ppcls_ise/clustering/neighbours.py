@@ -9,7 +9,8 @@ from .features import as_features, is_paddle_tensor, squared_norms
 METHODS = ("auto", "faiss", "paddle", "ivf")
 
 
-def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=None, return_distances=False):
+def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=None, return_distances=False,
+                       probes=None):
     """The k nearest rows of each row by squared L2 distance, the row itself first.
 
     ``faiss`` and ``paddle`` are exact and give the same answer: after the scan, candidates closer together than a
@@ -27,6 +28,8 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
             where the float16 error could hide a neighbour are searched again, so this too is exact.
         rows: slice or int array ``[M]``: search for these rows only (a process's share); default all.
         return_distances (bool): also return the squared distances.
+        probes (int): ``ivf`` only: cells searched a row, of about 4 sqrt(N); more is slower and misses less.
+            Default: a 64th of them, at least 16.
 
     Returns:
         ``[M, min(k, N)]`` int32 indices into ``x``, column 0 the row itself, then by ascending distance (``ivf`` may
@@ -48,7 +51,7 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
     if len(rows) == 0:
         found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
     elif method == "ivf":
-        found, distances = _ivf_search(x, k, rows)
+        found, distances = _ivf_search(x, k, rows, probes)
     elif method == "faiss":
         distances, found = _faiss_scan(x, min(len(x), k + EXTRA), rows)
         found, distances = refine(x, squared_norms(x), rows, found, distances, k)
@@ -99,8 +102,8 @@ def _faiss_scan(x, k, rows):
     return faiss.knn(queries, x, k, metric=faiss.METRIC_L2)
 
 
-def _ivf_search(x, k, rows, train_rows=100_000, probes=None):
-    """Inverted lists over about 4 sqrt(N) cells, a sixteenth of them searched (at least 16)."""
+def _ivf_search(x, k, rows, probes, train_rows=100_000):
+    """Inverted lists: rows are sorted into cells by nearest centre, and only the cells nearest to a row searched."""
     import faiss
 
     cells = int(max(1, min(4 * np.sqrt(len(x)), len(x) // 39)))
@@ -110,7 +113,7 @@ def _ivf_search(x, k, rows, train_rows=100_000, probes=None):
         training = x[np.sort(np.random.default_rng(0).choice(len(x), train_rows, replace=False))]
     index.train(training)
     index.add(x)
-    index.nprobe = min(cells, probes or max(16, cells // 16))
+    index.nprobe = min(cells, probes or max(16, cells // 64))
     found = np.full((len(rows), k), -1, np.int32)
     distances = np.full((len(rows), k), np.inf, np.float32)
     for start in range(0, len(rows), 65536):

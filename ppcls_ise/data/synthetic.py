@@ -8,9 +8,10 @@ import math
 import os
 import shutil
 import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, NamedTuple, Optional, Union
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from .synthetic_figure import Placement, Pose, SyntheticConfig, draw_person, sam
 
 __all__ = ["SyntheticConfig", "make_synthetic"]
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2  # part of the manifest: raise it with every change of the pixels
 MANIFEST = "manifest.json"
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 SUPERSAMPLING = 2
@@ -58,7 +59,7 @@ class Camera:
     stretch: float           # of the boxes' width
     tilt: float
     roll: float
-    offset: Tuple[float, float]
+    offset: tuple[float, float]
     light: float             # horizontal gradient of the light, signed
     scene: np.ndarray        # RGB uint8 [H, many W, 3] at the drawing resolution
 
@@ -70,7 +71,7 @@ def _rng(*key: int) -> np.random.Generator:
 def make_synthetic(root: Union[str, Path], identities: int = 128, test_identities: int = 60,
                    images_per_identity: int = 12, cameras: int = 6, seed: int = 0, height: int = 128, width: int = 64,
                    config: Optional[SyntheticConfig] = None,
-                   progress: Optional[Callable[[Iterable], Iterable]] = None) -> Dict:
+                   progress: Optional[Callable[[Iterable], Iterable]] = None) -> dict:
     """Writes the synthetic set, or finds that it is there already.
 
     The images of `<root>/bounding_box_train`, `query` and `bounding_box_test` are named as Market-1501 names them. The
@@ -121,7 +122,7 @@ def make_synthetic(root: Union[str, Path], identities: int = 128, test_identitie
     return manifest
 
 
-def _check(sizes: Dict[str, int], config: SyntheticConfig) -> None:
+def _check(sizes: dict[str, int], config: SyntheticConfig) -> None:
     least = dict(identities=1, test_identities=1, images_per_identity=2, cameras=2, seed=0, height=32, width=16)
     for key, bound in least.items():
         if sizes[key] < bound:
@@ -134,7 +135,7 @@ def _check(sizes: Dict[str, int], config: SyntheticConfig) -> None:
         raise ValueError(f"palette_size must be at least 2, but is {config.palette_size}")
 
 
-def _is_there(root: Path, manifest: Dict) -> bool:
+def _is_there(root: Path, manifest: dict) -> bool:
     """Whether `root` is the complete set of this manifest. Raises FileExistsError if it is anything else but empty."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
@@ -162,7 +163,7 @@ def _difference(found: object, wanted: object, key: str = "manifest") -> str:
     return f"its {key} is {found!r}, wanted {wanted!r}"
 
 
-def _publish(partial: Path, root: Path, manifest: Dict) -> None:
+def _publish(partial: Path, root: Path, manifest: dict) -> None:
     try:
         os.rename(partial, root)  # atomic; fails if somebody else put anything there meanwhile
     except OSError:
@@ -195,7 +196,7 @@ def _plan(identities: int, test_identities: int, images_per_identity: int, camer
         yield Shot(GALLERY, -1, int(rng.integers(1, cameras + 1)), 1, 100 * i + 1, 1, who)
 
 
-def _write(folder: Path, shots: Iterable[Shot], sizes: Dict[str, int], config: SyntheticConfig) -> None:
+def _write(folder: Path, shots: Iterable[Shot], sizes: dict[str, int], config: SyntheticConfig) -> None:
     for name in (TRAIN, QUERY, GALLERY):
         (folder / name).mkdir(parents=True)
     seed, shape = sizes["seed"], (sizes["height"], sizes["width"])
@@ -209,26 +210,28 @@ def _write(folder: Path, shots: Iterable[Shot], sizes: Dict[str, int], config: S
         (folder / shot.folder / shot.name).write_bytes(code.tobytes())
 
 
-def make_camera(rng: np.random.Generator, shape: Tuple[int, int], config: SyntheticConfig) -> Camera:
+def make_camera(rng: np.random.Generator, shape: tuple[int, int], config: SyntheticConfig) -> Camera:
     """Draws one camera with its scene; `shape` is (height, width) of its images in pixels."""
     cast, optics, view = config.camera_cast, config.camera_optics, config.camera_viewpoint
     temperature, tint = rng.uniform(-1, 1), rng.uniform(-1, 1)
-    gains = np.exp(cast * (np.asarray([0.1, -0.01, -0.12]) * temperature + np.asarray([0.02, -0.04, 0.02]) * tint
-                           + rng.uniform(-0.1, 0.1)))
+    gains = np.exp(cast * (np.asarray([0.08, -0.006, -0.1]) * temperature + np.asarray([0.016, -0.032, 0.016]) * tint
+                           + rng.uniform(-0.08, 0.08)))
     return Camera(
-        gains=gains, gamma=math.exp(cast * rng.uniform(-0.18, 0.18)), saturation=1 - cast * rng.uniform(-0.1, 0.25),
-        haze=cast * rng.uniform(0, 0.1), blur=optics * rng.uniform(0.2, 0.75), noise=optics * rng.uniform(1.5, 6.5),
+        gains=gains, gamma=math.exp(cast * rng.uniform(-0.145, 0.145)), saturation=1 - cast * rng.uniform(-0.07, 0.19),
+        haze=cast * rng.uniform(0, 0.08), blur=optics * rng.uniform(0.2, 0.75), noise=optics * rng.uniform(1.5, 6.5),
         quality=int(np.clip(92 - optics * rng.uniform(0, 28), 20, 95)), yaw=rng.uniform(0, 2 * math.pi),
-        height=0.92 + view * rng.uniform(-0.05, 0.03),
-        stretch=1.16 + view * rng.uniform(-0.1, 0.1), tilt=view * rng.uniform(0.0, 0.28),
-        roll=view * rng.uniform(-0.05, 0.05), offset=(view * rng.uniform(-0.03, 0.03), view * rng.uniform(-0.02, 0.02)),
+        height=0.92 + view * rng.uniform(-0.03, 0.02),
+        stretch=1.16 + view * rng.uniform(-0.06, 0.06), tilt=view * rng.uniform(0, 0.17),
+        roll=view * rng.uniform(-0.03, 0.03),
+        offset=(view * rng.uniform(-0.02, 0.02), view * rng.uniform(-0.012, 0.012)),
         light=rng.uniform(-0.25, 0.25), scene=make_scene(rng, shape, config))
 
 
-def make_scene(rng: np.random.Generator, shape: Tuple[int, int], config: SyntheticConfig) -> np.ndarray:
+def make_scene(rng: np.random.Generator, shape: tuple[int, int], config: SyntheticConfig) -> np.ndarray:
     """A wall, a floor and clutter: RGB uint8 [2 height, 16 width, 3], from which the boxes cut their background."""
     h, w = SUPERSAMPLING * shape[0], 8 * SUPERSAMPLING * shape[1]
-    wall, floor = rng.uniform(70, 190, 3) * 0.4 + rng.uniform(70, 190) * 0.6, rng.uniform(60, 170) + rng.uniform(-14, 14, 3)
+    wall = rng.uniform(70, 190, 3) * 0.4 + rng.uniform(70, 190) * 0.6
+    floor = rng.uniform(60, 170) + rng.uniform(-14, 14, 3)
     horizon = int(h * rng.uniform(0.3, 0.75))
     scene = np.empty((h, w, 3), np.float32)
     scene[:horizon], scene[horizon:] = wall, floor
@@ -239,7 +242,8 @@ def make_scene(rng: np.random.Generator, shape: Tuple[int, int], config: Synthet
         corner = (x + size[0], min(horizon, y + size[1]))
         cv2.rectangle(scene, (x, y), corner, colour.tolist(), -1)
         cv2.rectangle(scene, (x, y), corner, (0.6 * colour).tolist(), 3)
-    step, slant, line = int(h * rng.uniform(0.12, 0.3)), rng.uniform(-1.2, 1.2), (floor * rng.uniform(0.7, 1.25)).tolist()
+    step, slant = int(h * rng.uniform(0.12, 0.3)), rng.uniform(-1.2, 1.2)
+    line = (floor * rng.uniform(0.7, 1.25)).tolist()
     for x in range(-h, w + h, step):  # joints of the pavement
         cv2.line(scene, (x, horizon), (int(x + slant * (h - horizon)), h), line, 2)
     for y in np.geomspace(8, max(9, h - horizon), int(rng.integers(3, 6))).astype(int).tolist():
@@ -250,32 +254,32 @@ def make_scene(rng: np.random.Generator, shape: Tuple[int, int], config: Synthet
     for cells, strength in ((8, 16.0), (48, 9.0)):  # stains and grain
         grain = rng.normal(0, strength, (cells, cells * w // h, 1)).astype(np.float32)
         scene += cv2.resize(grain, (w, h), interpolation=cv2.INTER_LINEAR)[..., None]
-    return np.clip(125 + 0.6 * config.background * (scene - 125), 0, 255).astype(np.uint8)
+    return np.clip(125 + 0.25 * config.background * (scene - 125), 0, 255).astype(np.uint8)
 
 
-def render(shot: Shot, camera: Camera, seed: int, shape: Tuple[int, int], config: SyntheticConfig) -> np.ndarray:
+def render(shot: Shot, camera: Camera, seed: int, shape: tuple[int, int], config: SyntheticConfig) -> np.ndarray:
     """Draws one image: RGB uint8 [height, width, 3]. Depends on its arguments only, not on the order of the calls."""
     track = _rng(seed, _TRACK, shot.who, shot.camera, shot.pid < 1)
     rng = _rng(seed, _IMAGE, shot.pid, shot.camera, shot.frame)
     canvas = (SUPERSAMPLING * shape[0], SUPERSAMPLING * shape[1])
     bad = shot.pid < 1
-    yaw = camera.yaw + math.pi * track.integers(0, 2) + config.view_variation * track.normal(0, 0.35)
-    swing, start = config.pose_variation * track.uniform(0.15, 0.55), track.random()
+    yaw = camera.yaw + math.pi * track.integers(0, 2) + config.view_variation * track.normal(0, 0.18)
+    swing, start = config.pose_variation * track.uniform(0.1, 0.38), track.random()
     image = _background(camera.scene, canvas, start, rng)
     if not (shot.pid == 0 and rng.random() < 0.35):  # a part of the distractors is mere background
         if rng.random() < config.occlusion:
             _stranger(image, camera, rng, config)
-        pose = Pose(yaw + config.view_variation * rng.normal(0, 0.12), rng.uniform(0, 2 * math.pi), swing,
+        pose = Pose(yaw + config.view_variation * rng.normal(0, 0.06), rng.uniform(0, 2 * math.pi), swing,
                     track.uniform(0, 1.2))
         person = sample_person(_rng(seed, _PERSON, shot.who), config)
-        jitter = config.box_jitter * (4.0 if bad else 1.0)
+        jitter = config.box_jitter * (10.0 if bad else 1.0)
         _compose(image, draw_person(canvas, person, pose, _place(canvas, camera, rng, jitter)), camera, rng)
         if rng.random() < config.occlusion:
             _obstacle(image, rng)
     return _expose(image, camera, shape, rng, config)
 
 
-def _background(scene: np.ndarray, canvas: Tuple[int, int], start: float, rng: np.random.Generator) -> np.ndarray:
+def _background(scene: np.ndarray, canvas: tuple[int, int], start: float, rng: np.random.Generator) -> np.ndarray:
     # A track stays in one region of the scene: neighbouring frames share most of what is behind the person.
     room = scene.shape[1] - canvas[1]
     x = int(np.clip(start * room + rng.normal(0, 0.6) * canvas[1], 0, room))
@@ -283,16 +287,17 @@ def _background(scene: np.ndarray, canvas: Tuple[int, int], start: float, rng: n
     return np.roll(scene[:, x:x + canvas[1]], y, axis=0) if y else scene[:, x:x + canvas[1]].copy()
 
 
-def _place(canvas: Tuple[int, int], camera: Camera, rng: np.random.Generator, jitter: float,
+def _place(canvas: tuple[int, int], camera: Camera, rng: np.random.Generator, jitter: float,
            aside: float = 0.0) -> Placement:
     h, w = canvas
-    scale = h * camera.height * math.exp(jitter * rng.normal(0, 0.025))
-    x = w / 2 + h * (camera.offset[0] - 0.5 * camera.roll + jitter * rng.normal(0, 0.012) + aside)
-    y = h * (0.5 + camera.offset[1] + jitter * rng.normal(0, 0.012)) + scale / 2
+    scale = h * camera.height * math.exp(jitter * rng.normal(0, 0.01))
+    x = w / 2 + h * (camera.offset[0] - 0.5 * camera.roll + jitter * rng.normal(0, 0.005) + aside)
+    y = h * (0.5 + camera.offset[1] + jitter * rng.normal(0, 0.005)) + scale / 2
     return Placement(x, y, scale, camera.tilt, camera.roll, camera.stretch)
 
 
-def _compose(image: np.ndarray, figure: Tuple[np.ndarray, np.ndarray], camera: Camera, rng: np.random.Generator) -> None:
+def _compose(image: np.ndarray, figure: tuple[np.ndarray, np.ndarray], camera: Camera,
+             rng: np.random.Generator) -> None:
     """Puts a figure on the image, lit from the camera's side and with folds in the clothes."""
     layer, mask = figure
     h, w = mask.shape
@@ -313,7 +318,7 @@ def _stranger(image: np.ndarray, camera: Camera, rng: np.random.Generator, confi
 def _obstacle(image: np.ndarray, rng: np.random.Generator) -> None:
     """A pole, or a car or bench before the legs."""
     h, w = image.shape[:2]
-    colour = rng.uniform(40, 200, 3)
+    colour = rng.uniform(60, 170) + rng.uniform(-20, 20, 3)
     if rng.random() < 0.5:
         x = int(rng.uniform(0.1, 0.8) * w)
         cv2.rectangle(image, (x, 0), (x + int(rng.uniform(0.08, 0.2) * w), h), colour.tolist(), -1)
@@ -323,7 +328,7 @@ def _obstacle(image: np.ndarray, rng: np.random.Generator) -> None:
         cv2.rectangle(image, (0, y), (w, y + h // 32), (0.7 * colour).tolist(), -1)
 
 
-def _expose(image: np.ndarray, camera: Camera, shape: Tuple[int, int], rng: np.random.Generator,
+def _expose(image: np.ndarray, camera: Camera, shape: tuple[int, int], rng: np.random.Generator,
             config: SyntheticConfig) -> np.ndarray:
     """What the camera makes of the scene: optics, sampling, colour and noise; RGB uint8 [height, width, 3]."""
     small = cv2.resize(image, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

@@ -1,16 +1,16 @@
 """Draws one person: a persistent set of attributes, a walking pose and a viewing direction give a small clothed figure.
 
-The figure lives in body coordinates: x to the person's side, y up, z forward, with the height of the body as the unit and
-the feet at y = 0. The yaw turns it about y (0 faces the camera, pi shows the back); the projection is orthographic.
+The figure lives in body coordinates: x to the person's side, y up, z forward, with the height of the body as the unit
+and the feet at y = 0. The yaw turns it about y (0 faces the camera, pi shows the back); the projection is orthographic.
 """
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
 
 import cv2
 import numpy as np
 
-Colour = Tuple[float, float, float]
+Colour = tuple[float, float, float]
 
 # RGB. Ordered from common to rare, because `SyntheticConfig.palette_size` takes the first ones.
 UPPER_COLOURS = ((34, 34, 38), (222, 220, 214), (126, 126, 130), (36, 48, 100), (172, 38, 42), (192, 168, 128),
@@ -45,14 +45,14 @@ class SyntheticConfig:
     camera_optics: float = 1.0
     camera_viewpoint: float = 1.0
     background: float = 1.0
-    palette_size: int = 9
-    colour_jitter: float = 10.0
+    palette_size: int = 7
+    colour_jitter: float = 9.0
     patterns: float = 0.6
     accessories: float = 1.0
     view_variation: float = 1.0
     pose_variation: float = 1.0
     box_jitter: float = 1.0
-    occlusion: float = 0.08
+    occlusion: float = 0.06
     light_variation: float = 1.0
 
 
@@ -86,7 +86,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Pose:
-    """One moment: yaw (radians), phase of the gait (radians), swing of the limbs (radians), how far the arms hang out."""
+    """One moment: yaw, phase of the gait and swing of the limbs (radians), and how far the arms hang out."""
     yaw: float
     phase: float
     swing: float
@@ -158,7 +158,7 @@ def _contrasting(rng: np.random.Generator, colour: Colour, jitter: float) -> Col
 class _Painter:
     """Paints parts on an RGB layer and remembers which pixels are covered."""
 
-    def __init__(self, shape: Tuple[int, int], pose: Pose, place: Placement):
+    def __init__(self, shape: tuple[int, int], pose: Pose, place: Placement):
         self.layer = np.zeros(shape + (3,), np.uint8)
         self.mask = np.zeros(shape, np.uint8)
         self.place, self.cos, self.sin, self.yaw = place, math.cos(pose.yaw), math.sin(pose.yaw), pose.yaw
@@ -166,31 +166,33 @@ class _Painter:
     def depth(self, x: float, z: float) -> float:
         return z * self.cos - x * self.sin
 
-    def screen(self, across: float, y: float) -> Tuple[float, float]:
+    def screen(self, across: float, y: float) -> tuple[float, float]:
         """Already rotated coordinate and height -> pixel."""
         p = self.place
         across = across * p.stretch * (1 + p.tilt * (y - 0.5)) + p.roll * y
         return p.foot_x + across * p.scale, p.foot_y - (y + 0.4 * p.tilt * y * (1 - y)) * p.scale
 
-    def at(self, x: float, y: float, z: float) -> Tuple[float, float]:
+    def at(self, x: float, y: float, z: float) -> tuple[float, float]:
         return self.screen(x * self.cos + z * self.sin, y)
 
-    def fill(self, points: Sequence[Tuple[float, float]], colour: Colour) -> None:
+    def fill(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
         # 4 fractional bits: limbs of a few pixels would jump from frame to frame otherwise.
         polygon = np.round(np.asarray(points) * 16).astype(np.int32)
         cv2.fillPoly(self.layer, [polygon], colour, cv2.LINE_8, 4)
         cv2.fillPoly(self.mask, [polygon], 255, cv2.LINE_8, 4)
 
-    def ball(self, centre: Tuple[float, float], rx: float, ry: float, colour: Colour, span=(0, 360), angle=0.0) -> None:
-        args = ((centre, (2 * rx, 2 * ry), angle) if span == (0, 360) else None)
-        if args:
-            cv2.ellipse(self.layer, args, colour, -1)
-            cv2.ellipse(self.mask, args, 255, -1)
-            return
-        points = cv2.ellipse2Poly((0, 0), (1000, 1000), int(angle), span[0], span[1], 15) / 1000.0
-        self.fill(points * (rx, ry) + centre, colour)
+    def ball(self, centre: tuple[float, float], rx: float, ry: float, colour: Colour,
+             span: tuple[int, int] = (0, 360)) -> None:
+        """Ellipse, or its part between two angles in degrees, clockwise from the right."""
+        if span == (0, 360):
+            box = (centre, (2 * rx, 2 * ry), 0.0)
+            cv2.ellipse(self.layer, box, colour, -1)
+            cv2.ellipse(self.mask, box, 255, -1)
+        else:
+            points = cv2.ellipse2Poly((0, 0), (1000, 1000), 0, span[0], span[1], 15) / 1000.0
+            self.fill(points * (rx, ry) + centre, colour)
 
-    def limb(self, a: Tuple[float, float], b: Tuple[float, float], ra: float, rb: float, colour: Colour) -> None:
+    def limb(self, a: tuple[float, float], b: tuple[float, float], ra: float, rb: float, colour: Colour) -> None:
         """Tapered capsule with a darker rim, so that a sleeve stays visible before a torso of the same colour."""
         ra, rb = ra * self.place.scale, rb * self.place.scale
         a, b = np.asarray(a), np.asarray(b)
@@ -203,7 +205,7 @@ class _Painter:
             self.ball(tuple(b), q, q, paint)
             self.fill([a + normal * p, b + normal * q, b - normal * q, a - normal * p], paint)
 
-    def wrapped(self, outline: Sequence[Tuple[float, float]], cloth) -> None:
+    def wrapped(self, outline: Sequence[tuple[float, float]], cloth) -> None:
         """Fills a body-like tube, given as (half width, height) from the top down, with a texture wrapped round it.
 
         `cloth(beta, down)` gets the azimuth on the body (0 is the chest, radians) and the relative way down (0 .. 1) of
@@ -280,7 +282,7 @@ def _draw_leg(painter: _Painter, person: Person, pose: Pose, side: int) -> None:
         painter.ball(foot_px, 0.03 * r * scale, 0.018 * scale, tuple(0.8 * c for c in lower))
 
 
-def _draw_arm(painter: _Painter, person: Person, pose: Pose, side: int) -> Tuple[float, float]:
+def _draw_arm(painter: _Painter, person: Person, pose: Pose, side: int) -> tuple[float, float]:
     """Returns the hand's pixel."""
     swing = -0.8 * pose.swing * math.sin(pose.phase) * side
     x = 0.128 * person.girth * side
@@ -298,25 +300,26 @@ def _draw_arm(painter: _Painter, person: Person, pose: Pose, side: int) -> Tuple
     return hand_px
 
 
-def _tube(painter: _Painter, person: Person, rows: Sequence[Tuple[float, float, float]]) -> List[Tuple[float, float]]:
+def _tube(painter: _Painter, person: Person,
+          rows: Sequence[tuple[float, float, float]]) -> list[tuple[float, float]]:
     """(half width across, half depth, height) of the body -> (half width on the screen, height)."""
     return [(person.girth * math.hypot(w * painter.cos, d * painter.sin), y) for w, d, y in rows]
 
 
-def _draw_torso(painter: _Painter, person: Person) -> None:
+def _draw_torso(painter: _Painter, person: Person, stride: float) -> None:
     hem, hip = person.hem, 0.115
     painter.limb(painter.at(0, 0.82, 0), painter.at(0, 0.88, 0), 0.036, 0.034, person.skin)
     rows = [(0.05, 0.04, 0.855), (0.11, 0.065, 0.84), (0.14, 0.08, 0.805), (0.128, 0.092, 0.72),
             (0.108, 0.08, 0.6), (hip, 0.085, 0.5)]
     if person.bottom == "dress":
-        rows += [(0.15, 0.12, 0.32)]
+        rows += [(0.15, 0.12 + 0.16 * stride, 0.32)]
     elif hem < 0.5:
         rows += [(hip + 0.06 * (0.5 - hem), 0.088, hem)]
     painter.wrapped(_tube(painter, person, rows), lambda beta, down: _upper_cloth(person, beta, down))
 
 
-def _draw_skirt(painter: _Painter, person: Person) -> None:
-    rows = [(0.1, 0.075, 0.57), (0.115, 0.09, 0.5), (0.155, 0.13, 0.3)]
+def _draw_skirt(painter: _Painter, person: Person, stride: float) -> None:
+    rows = [(0.1, 0.075, 0.57), (0.115, 0.09, 0.5), (0.155, 0.13 + 0.16 * stride, 0.3)]
     painter.wrapped(_tube(painter, person, rows),
                     lambda beta, down: np.asarray(person.lower) * (0.93 + 0.07 * np.cos(9 * beta))[..., None])
 
@@ -327,6 +330,7 @@ def _draw_head(painter: _Painter, person: Person) -> None:
     x, y = painter.at(0, 0.928, 0.012)
     if person.hair_style == "long" and front >= 0:
         painter.ball((x - 0.012 * s * side, y + 0.03 * s), 0.068 * s, 0.095 * s, person.hair)
+        painter.limb((x, y), (x, y + 0.09 * s), 0.036, 0.04, person.skin)  # the throat is before the hair
     painter.ball((x, y), rx, ry, person.skin)
     if person.hair_style != "bald":
         # A cap of hair that slides to the far side of the face as the head turns, and covers all of it from behind.
@@ -339,7 +343,8 @@ def _draw_head(painter: _Painter, person: Person) -> None:
     if person.hair_style == "long" and front < 0:
         painter.ball((x - 0.02 * s * side, y + 0.045 * s), 0.062 * s, 0.1 * s, person.hair)
     if person.hair_style == "tail":
-        painter.ball((x - 0.07 * s * side, y + 0.03 * s), 0.02 * s, 0.055 * s * (1 if front < 0.3 else 0.1), person.hair)
+        length = 0.055 * s * (1 if front < 0.3 else 0.1)
+        painter.ball((x - 0.07 * s * side, y + 0.03 * s), 0.02 * s, length, person.hair)
     if front > 0.15:
         for eye in (-1, 1):
             painter.ball((x + (eye * 0.4 * front + 0.6 * side) * rx, y + 0.1 * ry), 0.13 * rx, 0.09 * ry, (30, 24, 22))
@@ -348,7 +353,8 @@ def _draw_head(painter: _Painter, person: Person) -> None:
     if person.hat == "beanie":
         painter.ball((x, y - 0.024 * s), 1.16 * rx, 0.2 * ry, tuple(0.8 * c for c in person.hat_colour))
     elif person.hat == "cap" and front > -0.3:
-        painter.ball((x + side * 1.1 * rx, y - 0.022 * s), 0.95 * rx, 0.17 * ry, tuple(0.7 * c for c in person.hat_colour))
+        brim = tuple(0.7 * c for c in person.hat_colour)
+        painter.ball((x + side * 1.1 * rx, y - 0.022 * s), 0.95 * rx, 0.17 * ry, brim)
 
 
 def _draw_backpack(painter: _Painter, person: Person) -> None:
@@ -381,7 +387,7 @@ def _draw_hip_bag(painter: _Painter, person: Person) -> None:
                  tuple(0.75 * c for c in person.bag_colour))
 
 
-def _draw_handbag(painter: _Painter, person: Person, hand: Tuple[float, float]) -> None:
+def _draw_handbag(painter: _Painter, person: Person, hand: tuple[float, float]) -> None:
     s = painter.place.scale
     (x, y), w = hand, s * math.hypot(0.035 * painter.cos, 0.07 * painter.sin)
     painter.limb((x, y), (x, y + 0.06 * s), 0.012, 0.012, person.bag_colour)
@@ -389,7 +395,7 @@ def _draw_handbag(painter: _Painter, person: Person, hand: Tuple[float, float]) 
     painter.fill([(x - 0.8 * w, top), (x + 0.8 * w, top), (x + w, bottom), (x - w, bottom)], person.bag_colour)
 
 
-def draw_person(shape: Tuple[int, int], person: Person, pose: Pose, place: Placement) -> Tuple[np.ndarray, np.ndarray]:
+def draw_person(shape: tuple[int, int], person: Person, pose: Pose, place: Placement) -> tuple[np.ndarray, np.ndarray]:
     """Draws a figure on an empty layer.
 
     Args:
@@ -402,6 +408,7 @@ def draw_person(shape: Tuple[int, int], person: Person, pose: Pose, place: Place
         RGB layer uint8 [height, width, 3] and coverage uint8 [height, width] (255 is person, 0 is not).
     """
     painter = _Painter(shape, pose, place)
+    stride = abs(math.sin(pose.swing * math.sin(pose.phase)))  # widens a skirt along the way of the walk
     far_to_near = sorted((-1, 1), key=lambda side: painter.depth(side, 0.0))
     if person.bag == "backpack" and painter.cos >= 0:
         _draw_backpack(painter, person)
@@ -411,8 +418,8 @@ def draw_person(shape: Tuple[int, int], person: Person, pose: Pose, place: Place
     for side in far_to_near:
         _draw_leg(painter, person, pose, side)
     if person.bottom == "skirt":
-        _draw_skirt(painter, person)
-    _draw_torso(painter, person)
+        _draw_skirt(painter, person, stride)
+    _draw_torso(painter, person, stride)
     _draw_straps(painter, person)
     _draw_head(painter, person)
     if person.bag == "backpack" and painter.cos < 0:

@@ -89,7 +89,7 @@ def prepare_config(config: dict, mode: str) -> dict:
     Raises:
         ISEError: naming the key at fault.
     """
-    config = copy.deepcopy(config)
+    config = _attribute_dict(copy.deepcopy(dict(config)))
     for key in ("Global", "Arch"):
         if not isinstance(config.get(key), dict):
             raise ISEError(f"the config has no block {key}")
@@ -98,12 +98,21 @@ def prepare_config(config: dict, mode: str) -> dict:
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
     settings.setdefault("use_visualdl", False)
+    _complete_image_root(settings.get("image_root"), config.get("DataLoader", {}))
     config.setdefault("profiler_options", None)
     if mode == "export" and not settings["pretrained_model"]:
         raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
     if settings.get("train_mode") == "ise" and mode == "train":
         ClusterSettings.from_config(config)
         _complete_training(config)
+    return config
+
+
+def _attribute_dict(config):
+    from ppcls.utils.config import AttrDict, create_attr_dict
+
+    config = AttrDict(config)  # the AttrDict of 2.4.2 turns into a dict when copied
+    create_attr_dict(config)
     return config
 
 
@@ -124,6 +133,15 @@ def _weights_path(key, path, mode):
         if not os.path.isfile(stem + suffix):
             raise ISEError(f"Global.{key}: there is no file {stem + suffix}")
     return stem
+
+
+def _complete_image_root(root, loaders):
+    """``Global.image_root`` is the root of every data set that names none."""
+    evaluation = loaders.get("Eval") or {}
+    for block in [loaders.get("Train"), *evaluation.values()]:
+        dataset = (block or {}).get("dataset") or {}
+        if root and dataset.get("name") == "ReIDImages":
+            dataset.setdefault("image_root", root)
 
 
 def _complete_training(config):

@@ -6,7 +6,7 @@ from typing import Callable
 from ppcls.utils import logger
 
 from ..errors import ISEError
-from ..metric.reid_metric import ReIDMetric
+from ..metric import ReIDMetric
 from .distributed import on_first_process
 from .extraction import extract_features
 

@@ -114,10 +114,10 @@ class ClusterHook:
         settings = self.settings
         started = time.time()
         try:
-            neighbours = nearest_neighbours(features, settings.k1)
+            neighbours = nearest_neighbours(features, max(settings.k1, settings.k2))
             self.seconds["neighbours"] = time.time() - started
             started = time.time()
-            distance = jaccard_distance(features, settings.k1, settings.k2, neighbours=neighbours)
+            distance = jaccard_distance(features, settings.k1, settings.k2, settings.eps, neighbours)
             self.seconds["jaccard"] = time.time() - started
         except ValueError as error:
             raise ISEError(f"[Cluster][Epoch {epoch_id}] {error}") from error
@@ -125,6 +125,7 @@ class ClusterHook:
         labels = dbscan(distance, settings.eps, settings.min_samples)
         self.seconds["dbscan"] = time.time() - started
         if labels.max(initial=-1) < 0:
+            distance = jaccard_distance(features, settings.k1, settings.k2, neighbours=neighbours)
             raise ISEError(f"[Cluster][Epoch {epoch_id}] no cluster among {len(labels)} images: "
                            + _advice(distance, settings))
         return labels
@@ -134,8 +135,7 @@ class ClusterHook:
         os.makedirs(folder, exist_ok=True)
         target = os.path.join(folder, f"epoch_{epoch_id}.npz")
         temporary = target + ".tmp.npz"
-        paths = [os.path.relpath(path, self.images.folder) for path in self.images.paths]
-        np.savez_compressed(temporary, labels=labels, paths=np.array(paths), eps=self.settings.eps,
+        np.savez_compressed(temporary, labels=labels, paths=np.array(self.images.list.names), eps=self.settings.eps,
                             **{f"seconds_{part}": value for part, value in self.seconds.items()})
         os.replace(temporary, target)
 

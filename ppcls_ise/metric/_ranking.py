@@ -8,14 +8,16 @@ import numpy as np
 from numba import njit
 
 MARKET, SAME_CAMERA = 0, 2
+# Matches from which on sorting the gallery is faster than counting it once a match.
+MANY = 200
 
 
 def rank_block(distances, q_pids, q_cams, g_pids, g_cams, junk, own, protocol):
     """Results of a block of queries.
 
     Args:
-        distances: ``[q, G]`` float32, ascending = better.
-        q_pids, q_cams: ``[q]`` int64. g_pids, g_cams: ``[G]`` int64. junk: ``[G]`` bool, never ranked.
+        distances: ``[q, G]`` float32, ascending = better; overwritten.
+        q_pids, q_cams: ``[q]`` int. g_pids, g_cams: ``[G]`` int. junk: ``[G]`` bool, never ranked.
         own: ``[q]`` int64, gallery index of the query image itself, -1 where it is not in the gallery.
         protocol (int): index into ``evaluate.PROTOCOLS``.
 
@@ -34,53 +36,64 @@ def rank_block(distances, q_pids, q_cams, g_pids, g_cams, junk, own, protocol):
 
 
 @njit(nogil=True, cache=True)
+def _count(distances, limit):
+    """How many are at most ``limit``; a loop without a branch, so that it is compiled to vector instructions."""
+    count = np.int32(0)
+    for d in distances:
+        count += np.int32(d <= limit)
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _ahead(distances, g):
+    """How many are ranked before image g: those nearer, and those as near that come first in the gallery."""
+    return _count(distances[:g], distances[g]) + _count(distances[g:], np.nextafter(distances[g], np.float32(-np.inf)))
+
+
+@njit(nogil=True, cache=True)
+def _remove(distances, pid, camid, g_pids, g_cams, junk, protocol):
+    """Puts what is not to be ranked for this query at an infinite distance."""
+    for g in range(len(distances)):
+        removed = junk[g]
+        if protocol == MARKET:
+            removed |= (g_pids[g] == pid) & (g_cams[g] == camid)
+        elif protocol == SAME_CAMERA:
+            removed |= g_cams[g] != camid
+        if removed:
+            distances[g] = np.inf
+
+
+@njit(nogil=True, cache=True)
 def _rank(distances, q_pids, q_cams, g_pids, g_cams, junk, own, protocol, start, stop):
     ap, inp = np.full(stop - start, np.nan), np.full(stop - start, np.nan)
-    first_rank = np.zeros(stop - start, np.int64)
-    size = len(g_pids)
-    matches, order = np.empty(size, np.float32), np.empty(size, np.int64)
-    ranked = np.empty(size, np.bool_)
+    before_first = np.zeros(stop - start, np.int64)
+    found = np.empty(len(g_pids), np.int64)
     for q in range(start, stop):
-        count = 0
-        for g in range(size):
-            same = g_pids[g] == q_pids[q]
-            keep = not junk[g] and g != own[q]
-            if protocol == MARKET:
-                keep = keep and not (same and g_cams[g] == q_cams[q])
-            elif protocol == SAME_CAMERA:
-                keep = keep and g_cams[g] == q_cams[q]
-            ranked[g] = keep
-            if keep and same:
-                matches[count] = distances[q, g]
-                order[count] = g
-                count += 1
-        if count == 0:
+        row = distances[q]
+        _remove(row, q_pids[q], q_cams[q], g_pids, g_cams, junk, protocol)
+        if own[q] >= 0:
+            row[own[q]] = np.inf
+        matches = 0
+        for g in range(len(row)):
+            if g_pids[g] == q_pids[q] and row[g] < np.inf:
+                found[matches] = g
+                matches += 1
+        if matches == 0:
             continue
-        by_distance = np.argsort(matches[:count], kind="mergesort")
-        thresholds = matches[:count][by_distance]
-        first, last = order[by_distance[0]], order[by_distance[count - 1]]
-        # ahead[p]: ranked images whose distance is above thresholds[p - 1] and at most thresholds[p].
-        ahead = np.zeros(count, np.int64)
-        before_first, before_last = 0, 0
-        for g in range(size):
-            d = distances[q, g]
-            if not ranked[g] or d > thresholds[count - 1]:
-                continue
-            ahead[np.searchsorted(thresholds, d)] += 1
-            before_first += d < thresholds[0] or (d == thresholds[0] and g < first)
-            before_last += d < thresholds[count - 1] or g < last
-        total, precision, within = 0, 0.0, 0
-        p = 0
-        while p < count:
-            # Matches at the same distance are one threshold; searchsorted counted its images at the first of them.
-            end = p
-            while end < count and thresholds[end] == thresholds[p]:
-                within += ahead[end]
+        order = found[:matches][np.argsort(row[found[:matches]], kind="mergesort")]
+        # Only the matches are ranked. What is ahead of each is counted, which for the few matches of a re-ID gallery
+        # takes less time than sorting the gallery.
+        ranked = np.sort(row) if matches > MANY else row
+        precision, p = 0.0, 0
+        while p < matches:
+            limit = row[order[p]]
+            end = p + 1
+            while end < matches and row[order[end]] == limit:  # equal distances are one threshold
                 end += 1
-            total = end
-            precision += (end - p) * (total / within)
+            within = np.searchsorted(ranked, limit, side="right") if matches > MANY else _count(ranked, limit)
+            precision += (end - p) * (end / within)
             p = end
-        ap[q - start] = precision / count
-        inp[q - start] = count / (before_last + 1)
-        first_rank[q - start] = before_first
-    return ap, inp, first_rank
+        ap[q - start] = precision / matches
+        before_first[q - start] = _ahead(row, order[0])
+        inp[q - start] = matches / (_ahead(row, order[matches - 1]) + 1)
+    return ap, inp, before_first

@@ -1,0 +1,200 @@
+"""Seconds and memory of the clustering stage, part by part, on features like those of a re-ID network.
+
+Every part runs in a process of its own, so that its peak memory is its own; compiling is done before the clock starts.
+
+    python benchmarks/clustering.py --n 3000 6000 12936
+
+prints a markdown table:
+    search      nearest neighbours, of which nothing below is part
+    Jaccard, DBSCAN, centroids
+    stage/search  all four over the search alone
+    search MB, rest MB  peak above the features (and, for the rest, above the neighbour lists)
+    dense       seconds of a plain dense numpy program for the same, search included, up to --dense-to images,
+                and what it disagrees on: labels, and the largest difference of a distance
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+K1, K2, MIN_SAMPLES = 30, 6, 4
+
+
+def make_features(count, dim, seed=0, latent=48, noise=0.75, camera=0.45, isotropic=0.35, cameras=6):
+    """``[count, dim]`` float32 unit rows: identities of Market-1501's mean size (17.2 images) seen by six cameras.
+
+    A row is a random projection of identity + camera + sample noise in ``latent`` dimensions, plus isotropic noise.
+    """
+    rng = np.random.default_rng(seed)
+    identities = max(1, count * 751 // 12936)
+    weights = rng.gamma(4.0, size=identities)
+    sizes = 2 + rng.multinomial(count - 2 * identities, weights / weights.sum())
+    owner = rng.permutation(np.repeat(np.arange(identities), sizes))
+
+    def directions(*shape):
+        v = rng.standard_normal((*shape, latent))
+        return v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+    centres, offsets = directions(identities), directions(identities, cameras)
+    projection = rng.standard_normal((latent, dim)) / np.sqrt(dim)
+    x = np.empty((count, dim), np.float32)
+    for start in range(0, count, 4096):
+        own = owner[start:start + 4096]
+        z = centres[own] + camera * offsets[own, rng.integers(cameras, size=len(own))]
+        z += noise * rng.standard_normal(z.shape) / np.sqrt(latent)
+        rows = z @ projection + isotropic * rng.standard_normal((len(own), dim)) / np.sqrt(dim)
+        x[start:start + 4096] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return x
+
+
+def dense_program(x, eps):
+    """method.md with N x N matrices and a loop over rows, as it is usually written."""
+    from sklearn.cluster import DBSCAN
+    count = len(x)
+    squared = (2 - 2 * (x.astype(np.float64) @ x.T.astype(np.float64))).astype(np.float32)
+    np.fill_diagonal(squared, -1)
+    ranks = np.argsort(squared, axis=1, kind="stable")[:, :K1]
+    np.fill_diagonal(squared, 0)
+
+    def reciprocal(i, k):
+        near = ranks[i, :k]
+        return near[(ranks[near, :k] == i).any(axis=1)]
+
+    half = [reciprocal(i, round(K1 / 2) + 1) for i in range(count)]
+    v = np.zeros((count, count), np.float32)
+    for i in range(count):
+        own = members = reciprocal(i, K1)
+        for j in own:
+            if 3 * np.isin(half[j], own).sum() > 2 * len(half[j]):
+                members = np.append(members, half[j])
+        members = np.unique(members)
+        weights = np.exp(-squared[i, members])
+        v[i, members] = weights / weights.sum()
+    v = np.stack([v[ranks[i, :K2]].mean(axis=0) for i in range(count)])
+    having = [np.flatnonzero(column) for column in v.T]
+    distance = np.zeros((count, count), np.float32)
+    for i in range(count):
+        shared = np.zeros(count, np.float32)
+        for m in np.flatnonzero(v[i]):
+            shared[having[m]] += np.minimum(v[i, m], v[having[m], m])
+        distance[i] = np.maximum(0, 1 - shared / (2 - shared))
+    return distance, DBSCAN(eps=eps, min_samples=MIN_SAMPLES, metric="precomputed").fit_predict(distance)
+
+
+def memory(kind):
+    """Resident memory of this process in MB: ``VmRSS`` now, ``VmHWM`` its peak since :func:`reset_peak`."""
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(kind):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"no {kind} in /proc/self/status: memory is measured on Linux only")
+
+
+def reset_peak():
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+
+
+def measured(function):
+    """Result, seconds, and peak memory above the present, in MB."""
+    reset_peak()
+    before, start = memory("VmRSS"), time.perf_counter()
+    result = function()
+    return result, time.perf_counter() - start, memory("VmHWM") - before
+
+
+def run_part(part, folder, eps, method):
+    """One part in this process; its numbers as a dict, its arrays into ``folder``."""
+    from ppcls_ise.clustering import (
+        cluster_centroids,
+        dbscan,
+        jaccard_distance,
+        nearest_neighbours,
+        neighbour_recall,
+        pseudo_labels,
+    )
+    small = make_features(400, 32)
+    cluster_centroids(small, pseudo_labels(small, eps))  # compiles
+    x = np.load(folder / "x.npy")
+    if part == "search":
+        neighbours, seconds, peak = measured(lambda: nearest_neighbours(x, K1, method=method))
+        np.save(folder / "neighbours.npy", neighbours)
+        recall = neighbour_recall(x, neighbours) if method == "ivf" else 1.0
+        return {"search": seconds, "search MB": peak, "recall": recall}
+    if part == "rest":
+        neighbours = np.load(folder / "neighbours.npy")
+        distance, jaccard, peak = measured(
+            lambda: jaccard_distance(x, K1, K2, max_distance=eps, neighbours=neighbours))
+        labels, density, more = measured(lambda: dbscan(distance, eps, MIN_SAMPLES))
+        _, centroids, most = measured(lambda: cluster_centroids(x, labels))
+        np.save(folder / "labels.npy", labels)
+        graph = (distance.data.nbytes + distance.indices.nbytes + distance.indptr.nbytes) / 2 ** 20
+        return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids,
+                "rest MB": max(peak, graph + more, graph + most),
+                "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum())}
+    (full, labels), seconds, peak = measured(lambda: dense_program(x, eps))
+    distance = jaccard_distance(x, K1, K2, neighbours=np.load(folder / "neighbours.npy")).tocoo()
+    difference = 1 - full
+    difference[distance.row, distance.col] = np.abs(full[distance.row, distance.col] - distance.data)
+    same = np.array_equal(labels, np.load(folder / "labels.npy"))
+    return {"dense": seconds, "dense MB": peak, "difference": float(difference.max()), "same labels": same}
+
+
+def run(count, args):
+    row = {"N": count}
+    with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
+        np.save(pathlib.Path(folder) / "x.npy", make_features(count, args.dim))
+        for part in ("search", "rest") + (("dense",) if count <= args.dense_to else ()):
+            print(f"N = {count}: {part} ...", file=sys.stderr, flush=True)
+            command = [sys.executable, __file__, "--part", part, "--folder", folder, "--eps", str(args.eps),
+                       "--method", args.method]
+            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            row.update(json.loads(out.splitlines()[-1]))
+    return row
+
+
+def table(rows):
+    """Markdown, one line a set."""
+    head = ["N", "search s", "Jaccard s", "DBSCAN s", "centroids s", "all but search s", "stage/search", "search MB",
+            "rest MB", "clusters", "outliers", "recall", "dense s (MB)", "dense/stage", "against dense"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        rest = row["Jaccard"] + row["DBSCAN"] + row["centroids"]
+        stage = row["search"] + rest
+        cells = [f"{row['N']:,}", *(f"{row[part]:.3f}" for part in ("search", "Jaccard", "DBSCAN", "centroids")),
+                 f"{rest:.3f}", f"{stage / row['search']:.3f}", f"{row['search MB']:.0f}", f"{row['rest MB']:.0f}",
+                 f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['recall']:.4f}"]
+        if "dense" in row:
+            same = "same labels" if row["same labels"] else "OTHER LABELS"
+            cells += [f"{row['dense']:.1f} ({row['dense MB']:.0f})", f"{row['dense'] / stage:.0f}",
+                      f"{same}, distances to {row['difference']:.1e}"]
+        else:
+            cells += ["", "", ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n", type=int, nargs="+", default=[3000, 6000, 12936], help="images of each set")
+    parser.add_argument("--dim", type=int, default=2048, help="feature dimensions")
+    parser.add_argument("--eps", type=float, default=0.5)
+    parser.add_argument("--method", default="auto", help="of nearest_neighbours: auto, faiss, paddle, ivf")
+    parser.add_argument("--dense-to", type=int, default=6000, help="largest set for the dense program")
+    parser.add_argument("--scratch", default=None, help="folder for the features (default: the system's)")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=pathlib.Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.part:
+        print(json.dumps(run_part(args.part, args.folder, args.eps, args.method)))
+        return
+    print(table([run(count, args) for count in args.n]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""ISE from nothing to a search result on the CPU: data, training, evaluation before and after, export, rank lists."""
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+sys.path.insert(0, ROOT)
+
+CONFIG = "configs/ISE_demo.yaml"
+OUTPUT = "output/ISE_demo"
+QUERIES, MATCHES = 6, 8
+
+
+def run(*command):
+    """Run a tool as a user would, show it, and return what it printed."""
+    print("\n$ python " + " ".join(command), flush=True)
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if re.search(r"\[(Train|Eval|Cluster|Synthetic)\]|error|Error|Export succeeded", line):
+            print("  " + line.split("INFO: ")[-1].rstrip(), flush=True)
+    if process.wait():
+        sys.exit("".join(lines[-30:]) + f"\n{command[0]} failed")
+    return "".join(lines)
+
+
+def figures(output):
+    """The last evaluation in a log: name -> fraction."""
+    line = [line for line in output.splitlines() if "[Avg]mAP" in line][-1]
+    return {name: float(value) for name, value in re.findall(r"(mAP|rank\d+): ([\d.]+)", line)}
+
+
+def trained_weights():
+    """``latest`` of the training: under the output folder itself or, with PaddleClas 2.x, under the model's name."""
+    stems = [os.path.join(OUTPUT, *part, "latest") for part in ((), ("ISEModel",))]
+    return next(stem for stem in stems if os.path.isfile(os.path.join(ROOT, stem + ".pdparams")))
+
+
+def rank_lists(model_dir, folder, target):
+    """Search the gallery with some queries through Paddle Inference and draw what was found."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    from ppcls_ise.data.images import list_images
+    from ppcls_ise.inference import FeatureExtractor
+
+    extractor = FeatureExtractor(model_dir)
+    queries, gallery = list_images(folder, "query"), list_images(folder, "bounding_box_test")
+    chosen = np.linspace(0, len(queries.names) - 1, QUERIES).astype(int)
+    gallery_features = extractor([gallery.path(i) for i in range(len(gallery.names))])
+    similarity = extractor([queries.path(i) for i in chosen]) @ gallery_features.T
+    width, height, gap = 64, 128, 8
+    sheet = Image.new("RGB", ((MATCHES + 1) * (width + gap) + 3 * gap, QUERIES * (height + 2 * gap) + gap), "white")
+    draw = ImageDraw.Draw(sheet)
+    print("\n  query (identity, camera) -> nearest gallery images of other cameras: identity (similarity), * is right")
+    for row, query in enumerate(chosen):
+        same = (gallery.pids == queries.pids[query]) & (gallery.camids == queries.camids[query])
+        found = np.argsort(np.where(same, np.inf, -similarity[row]), kind="stable")[:MATCHES]
+        top = gap + row * (height + 2 * gap)
+        sheet.paste(Image.open(queries.path(query)).resize((width, height)), (gap, top))
+        cells = []
+        for column, match in enumerate(found):
+            right = gallery.pids[match] == queries.pids[query]
+            left = 4 * gap + (column + 1) * (width + gap)
+            sheet.paste(Image.open(gallery.path(match)).resize((width, height)), (left, top))
+            draw.rectangle((left - 3, top - 3, left + width + 2, top + height + 2), width=3,
+                           outline="#1a9850" if right else "#d73027")
+            cells.append(f"{gallery.pids[match]}{'*' if right else ''} ({similarity[row, match]:.2f})")
+        print(f"  {queries.pids[query]:4d}, c{queries.camids[query]} -> " + "  ".join(cells[:5]))
+    sheet.save(target)
+
+
+def main():
+    started = time.time()
+    config = ["-c", CONFIG, *sys.argv[1:]]
+    before = figures(run("tools/eval.py", *config))
+    run("tools/train.py", *config)
+    weights = f"Global.pretrained_model={trained_weights()}"
+    after = figures(run("tools/eval.py", *config, "-o", weights))
+    run("tools/export_model.py", *config, "-o", weights, "-o", f"Global.save_inference_dir={OUTPUT}/inference")
+    picture = os.path.join(OUTPUT, "rank_lists.png")
+    os.chdir(ROOT)
+    rank_lists(os.path.join(OUTPUT, "inference"), "dataset/synthetic", picture)
+    print("\n            " + "".join(f"{name:>8}" for name in before))
+    for name, values in (("untrained", before), ("after ISE", after)):
+        print(f"  {name:10}" + "".join(f"{100 * value:8.1f}" for value in values.values()))
+    print(f"\n  {picture}: queries left, green frames are right. {time.time() - started:.0f} seconds in all.")
+
+
+if __name__ == "__main__":
+    main()
