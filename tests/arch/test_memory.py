@@ -1,7 +1,7 @@
 import numpy as np
 import paddle
 import pytest
-from conftest import golden
+from helpers import golden
 
 from ppcls_ise.arch import ClusterMemory
 from ppcls_ise.loss import cluster_contrast

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import paddle
 import pytest
-from conftest import golden
+from helpers import golden
 
 from ppcls_ise.arch.pli import interpolation_degree, support_samples
 

@@ -5,7 +5,7 @@ import numpy as np
 import paddle
 import pytest
 from clustering.twins import dense, features, jaccard
-from conftest import ROOT, golden, shared
+from helpers import ROOT, golden, shared
 
 from ppcls_ise.clustering import jaccard_distance, nearest_neighbours
 

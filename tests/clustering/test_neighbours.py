@@ -2,7 +2,7 @@ import numpy as np
 import paddle
 import pytest
 from clustering.twins import features, neighbours
-from conftest import golden
+from helpers import golden
 
 from ppcls_ise.clustering import nearest_neighbours, neighbour_recall
 from ppcls_ise.clustering.neighbours import _self_first

@@ -2,7 +2,7 @@ import numpy as np
 import paddle
 import pytest
 from clustering.twins import features, jaccard
-from conftest import golden, shared
+from helpers import golden, shared
 from sklearn.cluster import DBSCAN
 
 from ppcls_ise.clustering import cluster_centroids, pseudo_labels

@@ -2,7 +2,7 @@
 import numpy as np
 import paddle
 import pytest
-from conftest import golden
+from helpers import golden
 
 from ppcls_ise.arch import ISEHead
 from ppcls_ise.arch.neck import freeze_bias

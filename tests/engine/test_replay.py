@@ -2,7 +2,7 @@
 import numpy as np
 import paddle
 import pytest
-from conftest import shared
+from helpers import shared
 
 from ppcls_ise.engine.config import prepare_config  # noqa: F401  (needs a host: fails early with its message)
 

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import paddle
 import pytest
-from conftest import golden
+from helpers import golden
 from sklearn.metrics import average_precision_score
 
 from ppcls_ise.metric import evaluate

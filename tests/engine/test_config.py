@@ -1,0 +1,97 @@
+import pytest
+import yaml
+from helpers import ROOT
+
+from ppcls_ise.engine import ClusterSettings, load_config, prepare_config
+
+CONFIGS = sorted(ROOT.glob("configs/*.yaml"))
+
+
+def prepared(overrides=(), mode="train", name="ISE_demo.yaml"):
+    return prepare_config(load_config(str(ROOT / "configs" / name), overrides), mode)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_complete(path):
+    config = prepared(name=path.name)
+    assert config["Global"]["device"] in ("cpu", "gpu")
+    sampler = config["DataLoader"]["Train"]["sampler"]
+    assert sampler["iter_per_epoch"] == config["Global"]["iter_per_epoch"]
+    for block in (config["DataLoader"]["Train"], *config["DataLoader"]["Eval"].values()):
+        assert block["dataset"]["image_root"] == config["Global"]["image_root"]
+
+
+def test_ablations_differ_from_ise_in_a_few_lines():
+    lines = {path.stem: set(path.read_text().splitlines()) for path in CONFIGS}
+    for name in ("ISE_R50_baseline", "ISE_R50_PLI", "ISE_R50_LP"):
+        assert len(lines[name] ^ lines["ISE_R50"]) <= 12, name
+
+
+def test_published_recipes():
+    for name, eps, momentum, update, weight, epochs, step in (
+            ("ISE_R50", 0.4, 0.2, "hard", 0.1, 70, 30), ("ISE_R50_MSMT17", 0.7, 0.1, "all", 0.01, 50, 20)):
+        config = yaml.safe_load((ROOT / f"configs/{name}.yaml").read_text())
+        head, train = config["Arch"]["Head"], config["DataLoader"]["Train"]
+        assert (config["Cluster"]["eps"], head["momentum"], head["update"]) == (eps, momentum, update)
+        assert config["Loss"]["Train"][1]["LabelPreservingLoss"]["weight"] == weight
+        assert (config["Global"]["epochs"], config["Optimizer"]["lr"]["step_size"]) == (epochs, step)
+        assert (train["sampler"]["batch_size"], train["sampler"]["num_instances"]) == (256, 16)
+
+
+def test_the_given_config_is_not_changed():
+    config = load_config(str(ROOT / "configs/ISE_demo.yaml"))
+    before = yaml.dump(_plain(config))
+    prepare_config(config, "train")
+    assert yaml.dump(_plain(config)) == before
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("override, message", [
+    ("Cluster.epss=0.5", r"Cluster.epss is no known key, did you mean eps\?"),
+    ("Cluster.eps=1.5", "Cluster.eps must be above 0 and below 1"),
+    ("Cluster.eps=big", "Cluster.eps must be float"),
+    ("Cluster.min_samples=0", "Cluster.min_samples must be above 0"),
+    ("Cluster.k1=2.5", "Cluster.k1 must be int"),
+    ("Global.pretrained_model=nowhere/best", "Global.pretrained_model: there is no file nowhere/best.pdparams"),
+    ("Global.checkpoints=nowhere/latest", "Global.checkpoints: there is no file nowhere/latest.pdparams"),
+    ("Global.iter_per_epoch=0", "Global.iter_per_epoch is missing"),
+    ("DataLoader.Train.sampler.name=PKSampler", "PseudoLabelSampler"),
+    ("Arch.name=RecModel", "Arch.name: ISEModel"),
+    ("Loss.Train=[{'LabelPreservingLoss':{'weight':1.0}}]", "needs ClusterContrastLoss"),
+    ("Loss.Train=[{'ClusterContrastLoss':{'weight':0.5}}]", "weight of a single loss"),
+])
+def test_mistakes_are_named(override, message):
+    with pytest.raises(ValueError, match=message):
+        prepared([override])
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    with pytest.raises(ValueError, match="nowhere.yaml does not exist"):
+        load_config("nowhere.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1")
+    with pytest.raises(ValueError, match="broken.yaml is no yaml"):
+        load_config(str(broken))
+    with pytest.raises(ValueError, match="key.sub=value"):
+        load_config(str(ROOT / "configs/ISE_demo.yaml"), ["Global.epochs"])
+
+
+def test_export_without_weights_is_refused():
+    with pytest.raises(ValueError, match="export needs the trained weights"):
+        prepared(mode="export")
+
+
+def test_weights_may_be_named_with_or_without_suffix(tmp_path):
+    (tmp_path / "best.pdparams").write_bytes(b"")
+    for name in ("best", "best.pdparams"):
+        config = prepared([f"Global.pretrained_model={tmp_path / name}"], mode="eval")
+        assert config["Global"]["pretrained_model"] == str(tmp_path / "best")
+
+
+def test_defaults_are_those_of_market():
+    assert ClusterSettings.from_config({}) == ClusterSettings(eps=0.4, min_samples=4, k1=30, k2=6, interval=1)

@@ -1,0 +1,84 @@
+"""Training through PaddleClas's engine on a tiny synthetic set."""
+import numpy as np
+import pytest
+
+
+def test_two_epochs_log_save_and_write_their_labels(train, losses):
+    engine, lines = train()
+    assert len(losses(lines)) == 6
+    assert all({"ClusterContrastLoss", "LabelPreservingLoss", "loss"} == {name for name, _ in step}
+               for step in losses(lines))
+    assert sum("[Cluster][Epoch" in line and "outliers:" in line for line in lines) == 2
+    lambdas = [line.split("lambda: ")[1].split(",")[0] for line in lines if "[Iter" in line]
+    assert lambdas[0] == "0.00000" and lambdas[-1] > lambdas[0]
+    assert next((engine_output(engine)).rglob("latest.pdparams")).exists()
+    record = np.load(engine_output(engine) / "pseudo_labels" / "epoch_2.npz")
+    assert len(record["labels"]) == len(record["paths"]) == len(engine.train_dataloader.dataset)
+    assert np.array_equal(record["labels"], engine.cluster_hook.labels)
+
+
+def engine_output(engine):
+    import pathlib
+
+    return pathlib.Path(engine.output_dir)
+
+
+def test_identities_are_never_read_in_training(train, losses):
+    # The same files in the same order; only what counts as the identity differs.
+    scrambled = r"DataLoader.Train.dataset.pattern=_c(?P<camid>\d+)s\d+_(?P<pid>\d+)"
+    first, other = train(name="true"), train(scrambled, name="scrambled")
+    assert first[0].train_dataloader.dataset.pids.tolist() != other[0].train_dataloader.dataset.pids.tolist()
+    assert losses(first[1]) == losses(other[1])
+    for name, value in first[0].model.state_dict().items():
+        assert np.array_equal(value.numpy(), other[0].model.state_dict()[name].numpy()), name
+
+
+@pytest.mark.parametrize("overrides, expected", [
+    (["Arch.Head.topk=0", "Loss.Train=[{'ClusterContrastLoss':{'weight':1.0}}]"], {"ClusterContrastLoss", "loss"}),
+    (["Loss.Train=[{'ClusterContrastLoss':{'weight':1.0}}]"], {"ClusterContrastLoss", "loss"}),
+    (["Arch.Head.contrast_supports=False"], {"ClusterContrastLoss", "LabelPreservingLoss", "loss"})])
+def test_ablations_are_a_matter_of_config(train, losses, overrides, expected):
+    _, lines = train(*overrides, "Global.epochs=1")
+    assert {name for step in losses(lines) for name, _ in step} == expected
+
+
+def test_the_memory_moves_with_the_steps_and_the_neck_keeps_its_bias(train):
+    engine, _ = train("Global.epochs=1")
+    head, neck = engine.model.head, engine.model.neck.feat_bn
+    assert head.step == 3
+    assert np.allclose(np.linalg.norm(head.memory.centroids.numpy(), axis=1), 1, atol=1e-5)
+    assert not neck.bias.numpy().any()
+    assert (neck.weight.numpy() != 1).all()
+
+
+def test_interval_keeps_labels_in_between(train):
+    _, lines = train("Cluster.interval=2", "Global.epochs=3", "Global.iter_per_epoch=1")
+    assert [line.split("Epoch ")[1][0] for line in lines if "[Cluster]" in line and "outliers" in line] == ["1", "3"]
+
+
+def test_gem_trains_its_exponent(train):
+    engine, _ = train("Arch.Pooling.name=gem", "Arch.Pooling.p=3.0", "Arch.BackboneStopLayer.name=blocks6",
+                      "Global.epochs=1")
+    assert engine.model.pool.p.item() != 3.0
+
+
+def test_no_cluster_tells_distances_and_an_eps_that_works(train):
+    with pytest.raises(ValueError, match="no cluster") as error:
+        train("Cluster.eps=0.001", "Cluster.min_samples=4")
+    advised = float(str(error.value).split("try ")[1].split()[0])
+    _, lines = train(f"Cluster.eps={advised}", "Cluster.min_samples=4", "Global.epochs=1", name="advised")
+    assert any("clusters: " in line for line in lines)
+
+
+def test_one_cluster_trains_without_supports_and_says_so(train, losses):
+    engine, lines = train("Cluster.eps=0.999", "Global.epochs=1", "Cluster.k1=60")
+    assert engine.cluster_hook.labels.max() == 0
+    assert any("without support samples" in line for line in lines)
+    assert any("fewer clusters" in line for line in lines)
+    assert all(np.isfinite(float(value)) for step in losses(lines) for _, value in step)
+
+
+def test_all_protocols_evaluate(train):
+    for protocol in ("market", "all", "same_camera"):
+        engine, _ = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1", "Global.iter_per_epoch=1", name=protocol)
+        assert 0 <= engine.eval() <= 1

@@ -1,0 +1,65 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from helpers import ROOT
+
+
+def activate(**environment):
+    code = "import ppcls_ise.host as h; print(h.activate())"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True,
+                          env={**os.environ, **environment})
+
+
+def checkout(folder, engine):
+    (folder / "ppcls" / "engine").mkdir(parents=True)
+    (folder / "ppcls" / "__init__.py").write_text("")
+    if engine:
+        (folder / "ppcls" / "engine" / "engine.py").write_text("")
+    return str(folder)
+
+
+def test_the_named_checkout_comes_first(tmp_path):
+    home = checkout(tmp_path, engine=True)
+    assert activate(PADDLECLAS_HOME=home).stdout.strip() == home
+
+
+def test_a_named_folder_without_engine_is_an_error_with_both_ways_out(tmp_path):
+    result = activate(PADDLECLAS_HOME=checkout(tmp_path, engine=False))
+    assert result.returncode and str(tmp_path) in result.stderr
+    assert "paddleclas==2.4.2" in result.stderr and "release/2.5" in result.stderr
+
+
+def test_an_importable_ppcls_is_used(tmp_path):
+    home = checkout(tmp_path, engine=True)
+    result = activate(PADDLECLAS_HOME="", PYTHONPATH=home)
+    assert result.stdout.strip() == home
+
+
+def test_the_engineless_wheel_is_told_from_the_one_with_an_engine(tmp_path):
+    # Only the newest wheels of PaddleClas: a package paddleclas whose ppcls has no engine.
+    wheel = tmp_path / "paddleclas"
+    wheel.mkdir()
+    checkout(wheel, engine=False)
+    (wheel / "__init__.py").write_text("raise SystemExit('the wheel must not be imported')")
+    result = activate(PADDLECLAS_HOME="", PYTHONPATH=str(tmp_path))
+    assert result.returncode and f"paddleclas wheel: {wheel} has no ppcls/engine/engine.py" in result.stderr
+
+
+def test_registering_twice_changes_nothing():
+    import ppcls.engine.evaluation as evaluation
+
+    import ppcls_ise
+
+    before = evaluation.retrieval_eval
+    ppcls_ise.register()
+    assert evaluation.retrieval_eval is before
+
+
+@pytest.mark.parametrize("module, name", [
+    ("ppcls.arch", "ISEModel"), ("ppcls.loss", "ClusterContrastLoss"), ("ppcls.loss", "LabelPreservingLoss"),
+    ("ppcls.data", "ReIDImages"), ("ppcls.data", "PseudoLabelSampler"), ("ppcls.data.preprocess", "PadCrop"),
+    ("ppcls.metric", "ReIDMetric"), ("ppcls.engine.train", "train_epoch_ise")])
+def test_names_are_known_to_paddleclas(module, name):
+    assert hasattr(sys.modules[module], name)
