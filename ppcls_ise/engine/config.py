@@ -1,6 +1,7 @@
 """Configs: read in PaddleClas's manner, checked before anything is built."""
 from __future__ import annotations
 
+import ast
 import copy
 import dataclasses
 import difflib
@@ -57,23 +58,50 @@ class ClusterSettings:
 
 
 def load_config(path: str, overrides=()) -> dict:
-    """Read a yaml file with ``key.sub=value`` overrides through PaddleClas's parser.
+    """Read a yaml file in PaddleClas's manner, with ``key.sub=value`` overrides.
+
+    A value is a Python literal or else a string. (PaddleClas evaluates it: ``protocol=all`` becomes a function.)
 
     Raises:
-        ISEError: if the file is missing, no yaml, or an override has no single ``=``.
+        ISEError: if the file is missing or no yaml, or an override names no place in it.
     """
     import yaml
     from ppcls.utils import config as ppcls_config
 
     if not os.path.isfile(path):
         raise ISEError(f"config {path} does not exist")
-    for override in overrides:
-        if override.count("=") != 1:
-            raise ISEError(f"-o {override} should read key.sub=value")
     try:
-        return ppcls_config.get_config(path, overrides=list(overrides), show=False)
+        config = ppcls_config.get_config(path, show=False)
     except yaml.YAMLError as error:
         raise ISEError(f"config {path} is no yaml: {error}") from error
+    for override in overrides:
+        _override(config, override)
+    return config
+
+
+def _override(config, override):
+    path, equals, text = override.partition("=")
+    keys = path.split(".")
+    if not equals or not all(keys):
+        raise ISEError(f"-o {override} should read key.sub=value")
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    place = config
+    for depth, key in enumerate(keys):
+        if isinstance(place, list):
+            if not key.isdigit() or int(key) >= len(place):
+                raise ISEError(f"-o {override}: {'.'.join(keys[:depth])} is a list of {len(place)}, {key} is no index")
+            key = int(key)
+        elif not isinstance(place, dict):
+            raise ISEError(f"-o {override}: {'.'.join(keys[:depth])} is a value and has no {key} in it")
+        elif depth < len(keys) - 1 and place.get(key) is None:
+            place[key] = {}
+        if depth == len(keys) - 1:
+            place[key] = value
+        else:
+            place = place[key]
 
 
 def prepare_config(config: dict, mode: str) -> dict:

@@ -77,8 +77,25 @@ def test_missing_and_broken_files_are_named(tmp_path):
     broken.write_text("a: [1")
     with pytest.raises(ValueError, match="broken.yaml is no yaml"):
         load_config(str(broken))
-    with pytest.raises(ValueError, match="key.sub=value"):
-        load_config(str(ROOT / "configs/ISE_demo.yaml"), ["Global.epochs"])
+
+
+@pytest.mark.parametrize("override, message", [
+    ("Global.epochs", "key.sub=value"), ("=3", "key.sub=value"), ("Global.seed.x=1", "Global.seed is a value"),
+    ("DataLoader.Train.dataset.transform_ops.99.PadCrop=1", "is a list of"),
+    ("DataLoader.Train.dataset.transform_ops.first=1", "first is no index")])
+def test_overrides_that_name_no_place_are_refused(override, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(str(ROOT / "configs/ISE_demo.yaml"), [override])
+
+
+def test_overrides_are_literals_or_strings_and_nothing_is_run():
+    config = load_config(str(ROOT / "configs/ISE_demo.yaml"), [
+        "Global.protocol=all", "Global.seed=None", "Optimizer.lr.learning_rate=1e-4", "Global.use_visualdl=True",
+        "New.place=a=b", "DataLoader.Train.dataset.transform_ops.0.ResizeImage.size=[32, 64]"])
+    assert config["Global"]["protocol"] == "all" and config["Global"]["seed"] is None
+    assert config["Optimizer"]["lr"]["learning_rate"] == 1e-4 and config["Global"]["use_visualdl"] is True
+    assert config["New"]["place"] == "a=b"
+    assert config["DataLoader"]["Train"]["dataset"]["transform_ops"][0]["ResizeImage"]["size"] == [32, 64]
 
 
 def test_export_without_weights_is_refused():
