@@ -1,0 +1,73 @@
+"""Everything distributed runs in real processes, through gloo on the CPU."""
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import ROOT
+
+
+def launch(*command, processes=2, cwd, timeout=300):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    prefix = [sys.executable]
+    if processes > 1:
+        prefix += ["-m", "paddle.distributed.launch", "--nproc_per_node", str(processes), "--log_dir", str(cwd / "log")]
+    return subprocess.run([*prefix, *map(str, command)], cwd=cwd, env=environment, text=True, capture_output=True,
+                          timeout=timeout)
+
+
+def test_gradients_and_memory_are_those_of_one_process(tmp_path):
+    rng = np.random.default_rng(0)
+    centroids = rng.standard_normal((6, 8)).astype("float32")
+    np.savez(tmp_path / "data.npz", x=rng.standard_normal((16, 5)).astype("float32"),
+             weight=rng.standard_normal((5, 8)).astype("float32"), labels=np.repeat([4, 0, 5, 2], 4),
+             centroids=centroids / np.linalg.norm(centroids, axis=1, keepdims=True))
+    worker = ROOT / "tests/distributed/worker_global_batch.py"
+    for processes in (1, 2):
+        result = launch(worker, tmp_path / "data.npz", tmp_path / f"of{processes}", processes=processes, cwd=tmp_path)
+        assert result.returncode == 0, result.stdout + result.stderr
+    one, first, second = (np.load(tmp_path / name) for name in ("of1_0.npz", "of2_0.npz", "of2_1.npz"))
+    for key in ("losses", "gradient", "weight", "centroids"):
+        np.testing.assert_allclose(first[key], one[key], rtol=1e-5, atol=1e-6, err_msg=key)
+        np.testing.assert_array_equal(first[key], second[key], err_msg=key)
+
+
+@pytest.fixture
+def tiny(people):
+    from training import TINY
+
+    return [word for override in [*TINY, f"Global.image_root={people}"] for word in ("-o", override)]
+
+
+def test_training_and_evaluation_with_the_command_line(tiny, tmp_path):
+    config = ["-c", ROOT / "configs/ISE_demo.yaml", *tiny, "-o", f"Global.output_dir={tmp_path / 'output'}"]
+    result = launch(ROOT / "tools/train.py", *config, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    log = next((tmp_path / "output").rglob("train.log")).read_text()
+    assert log.count("[Train][Epoch") == 8 and log.count("[Cluster][Epoch 2] images:") == 1
+    assert "batches of" not in log
+    weights = next((tmp_path / "output").rglob("latest.pdparams"))
+    lines = []
+    for processes in (1, 2):
+        result = launch(ROOT / "tools/eval.py", *config, "-o", f"Global.pretrained_model={weights}",
+                        processes=processes, cwd=tmp_path)
+        assert result.returncode == 0, result.stdout + result.stderr
+        log = next((tmp_path / "output").rglob("eval.log")).read_text()
+        lines.append([line.split("[Avg]")[1] for line in log.splitlines() if "[Avg]mAP" in line][-1])
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("override, message", [
+    ("Global.image_root=nowhere", "there is no folder or list file nowhere"),
+    ("Cluster.epss=0.4", "Cluster.epss is no known key, did you mean eps?"),
+    ("Cluster.eps=0.0001", "no cluster among"),
+    ("Cluster.min_samples=500", "Cluster.min_samples")])
+def test_mistakes_end_every_process_with_one_message(tiny, tmp_path, override, message):
+    config = ["-c", ROOT / "configs/ISE_demo.yaml", *tiny, "-o", f"Global.output_dir={tmp_path / 'output'}",
+              "-o", "Cluster.min_samples=4", "-o", override, "-o", "Synthetic=None"]
+    for processes in (1, 2):
+        result = launch(ROOT / "tools/train.py", *config, processes=processes, cwd=tmp_path, timeout=120)
+        text = result.stdout + result.stderr
+        assert result.returncode and "error: " in text and message in text, text
+        assert "Traceback" not in text, text
