@@ -20,7 +20,7 @@ class HostError(ImportError):
     """No PaddleClas with an engine was found; the message says what was found and how to mend it."""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def activate() -> str:
     """Make ``import ppcls`` give a PaddleClas that has an engine.
 
@@ -65,7 +65,7 @@ def _folder_of(package, levels):
     return os.path.dirname(folder) if levels == 2 else folder
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def register() -> None:
     """Make ISE's names known to PaddleClas, which looks them up by name in its own modules."""
     activate()

@@ -37,6 +37,7 @@ def run(mode, action):
         ppcls_ise.register()
         from ppcls.engine.engine import Engine
         from ppcls.utils import config as ppcls_config
+
         from ppcls_ise.engine import load_config, prepare_config
 
         arguments = ppcls_config.parse_args()

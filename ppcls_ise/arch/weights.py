@@ -27,7 +27,8 @@ def read_weights(path: str) -> dict:
     try:
         state = paddle.load(file)
     except Exception as error:  # whatever the unpickler of a damaged file comes upon
-        raise ISEError(f"weights {file} cannot be read ({type(error).__name__}: {error}); is the file whole?") from error
+        raise ISEError(f"weights {file} cannot be read ({type(error).__name__}: {error}); is the file whole?"
+                       ) from error
     if not isinstance(state, dict):
         raise ISEError(f"weights {file} hold a {type(state).__name__}, not a dict of parameters")
     return state
@@ -50,7 +51,7 @@ def check_fit(layer: nn.Layer, state: dict) -> str:
     common = [key for key in own if key in state]
     if not common:
         raise ISEError(f"none of the {len(state)} weights belongs to the model: they are called {_some(list(state))}, "
-                         f"its parameters {_some(list(own))}")
+                       f"its parameters {_some(list(own))}")
     missing = [key for key in own if key not in state]
     left_over = [key for key in state if key not in own and key != "StructuredToParameterName@@"]
     return (f"{len(common)} of {len(own)} parameters loaded; missing: {_some(missing)}; left over: {_some(left_over)}")

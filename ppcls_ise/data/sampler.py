@@ -105,8 +105,8 @@ class PseudoLabelSampler(BatchSampler):
         seeds = rng.integers(2 ** 32, size=rows.shape)
         share = clusters // self.processes
         own = slice(self.rank * share, (self.rank + 1) * share)
-        self._draws = [list(map(Draw._make, zip(*(a[:, own][t].flatten().tolist() for a in (rows, labels[rows], seeds)))))
-                       for t in range(self.iter_per_epoch)]
+        draws = np.stack([rows, labels[rows], seeds], axis=-1)[:, own].reshape(self.iter_per_epoch, -1, 3)
+        self._draws = [[Draw(*row) for row in batch] for batch in draws.tolist()]
         return clusters
 
     def __iter__(self):

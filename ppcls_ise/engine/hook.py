@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import paddle
-import paddle.distributed as dist
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
@@ -67,19 +66,20 @@ class ClusterHook:
 
     def before_epoch(self, epoch_id: int) -> None:
         """Cluster if it is time to, and draw the batches of epoch ``epoch_id`` (counted from 1)."""
-        step, total = (epoch_id - 1) * self.steps_per_epoch, self.engine.config["Global"]["epochs"] * self.steps_per_epoch
+        step = (epoch_id - 1) * self.steps_per_epoch
+        total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
         if self.labels is None or (epoch_id - 1) % self.settings.interval == 0:
             features = self._extract()
             self.labels, centroids = on_first_process(lambda: self._cluster(features, epoch_id))
             topk = self.head.start_epoch(paddle.to_tensor(centroids), step, total)
             if topk < self.head.topk:
-                logger.warning(f"[Cluster][Epoch {epoch_id}] {len(centroids)} cluster(s): no {self.head.topk} others to "
-                               "interpolate to, so this epoch trains without support samples; a smaller Cluster.eps "
-                               "gives more clusters")
+                logger.warning(f"[Cluster][Epoch {epoch_id}] {len(centroids)} cluster(s): no {self.head.topk} others "
+                               "to interpolate to, so this epoch trains without support samples; a smaller "
+                               "Cluster.eps gives more clusters")
         clusters = self.sampler.start_epoch(self.labels, self.images.camids, epoch_id)
         if clusters < self.sampler.clusters_per_batch:
-            logger.warning(f"[Cluster][Epoch {epoch_id}] fewer clusters than the {self.sampler.clusters_per_batch} of a "
-                           f"batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
+            logger.warning(f"[Cluster][Epoch {epoch_id}] fewer clusters than the {self.sampler.clusters_per_batch} of "
+                           f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
 
     def after_step(self) -> None:
         """Show lambda in PaddleClas's log line and let the memory follow the step."""
@@ -154,7 +154,7 @@ def _advice(distance, settings) -> str:
     quantiles = np.quantile(core, [0.05, 0.25, 0.5])
     if quantiles[1] >= 1:
         return (f"three quarters of the images have fewer than {settings.min_samples} images at any distance below 1; "
-                "lower Cluster.min_samples, or train from other weights: these features tell the images apart too little")
+                "lower Cluster.min_samples, or start from other weights: these features hardly tell who is alike")
     return (f"the distance of an image to its {settings.min_samples - 1} nearest others is at most {quantiles[0]:.3f} "
             f"for 5 % of the images, {quantiles[1]:.3f} for 25 % and {quantiles[2]:.3f} for half; Cluster.eps is "
             f"{settings.eps}, try {min(quantiles[1] + 0.005, 0.99):.2f} (or a smaller Cluster.min_samples)")

@@ -78,7 +78,8 @@ def test_pad_crop_reaches_every_offset_and_keeps_the_size():
     crops = [PadCrop(2)(image) for _ in range(300)]
     assert all(crop.shape == image.shape and crop.dtype == np.uint8 for crop in crops)
     # With offset o the image's rows lie at 2 - o: count black rows above minus below.
-    offsets = {(int((crop[:, :, 0].max(1) > 0).argmax()), int((crop[::-1, :, 0].max(1) > 0).argmax())) for crop in crops}
+    lit = [crop[:, :, 0].max(axis=1) > 0 for crop in crops]
+    offsets = {(int(rows.argmax()), int(rows[::-1].argmax())) for rows in lit}
     assert offsets == {(2, 0), (1, 0), (0, 0), (0, 1), (0, 2)}
 
 

@@ -4,6 +4,7 @@ import pytest
 from helpers import ROOT
 from training import TINY
 
+
 @pytest.fixture
 def train(people, tmp_path):
     """Train the tiny configuration in this process; returns (engine, lines of its log)."""

@@ -50,7 +50,8 @@ def test_training_steps(case):
                                       weight_decay=paddle.regularizer.L2Decay(5e-4))
     for step in range(steps):
         assert 2 * head.degree == pytest.approx(float(load("lam")[step]), abs=1e-12)
-        output = head(encoder(paddle.to_tensor(load("x")[step])), paddle.to_tensor(load("labels")[step].astype("int64")))
+        labels = paddle.to_tensor(load("labels")[step].astype("int64"))
+        output = head(encoder(paddle.to_tensor(load("x")[step])), labels)
         se = contrast(output)["ClusterContrastLoss"]
         lp = preserving(output)["LabelPreservingLoss"]
         loss = se + float(load("lp_weight")) * lp

@@ -80,5 +80,6 @@ def test_one_cluster_trains_without_supports_and_says_so(train, losses):
 
 def test_all_protocols_evaluate(train):
     for protocol in ("market", "all", "same_camera"):
-        engine, _ = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1", "Global.iter_per_epoch=1", name=protocol)
+        engine, _ = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1",
+                          "Global.iter_per_epoch=1", name=protocol)
         assert 0 <= engine.eval() <= 1

@@ -8,7 +8,8 @@ from ppcls_ise.loss import label_preserving
 DATA = np.load(golden("lp_loss.npz"))
 CASES = [str(case) for case in DATA["cases"]]
 # Where the authors' program cuts the batch into runs of one label each, both definitions are one.
-ALIGNED = [case for case in CASES if case.startswith(("B32_n", "B64_n", "order_aligned", "order_blockperm", "two_labels"))]
+_ONE_RUN_A_LABEL = ("B32_n", "B64_n", "order_aligned", "order_blockperm", "two_labels")
+ALIGNED = [case for case in CASES if case.startswith(_ONE_RUN_A_LABEL)]
 
 
 def load(case, name):
