@@ -87,7 +87,7 @@ def register() -> None:
     for target, source, names in (
             (ppcls.loss, loss, ("ClusterContrastLoss", "LabelPreservingLoss")),
             (ppcls.data, data, ("ReIDImages", "PseudoLabelSampler")),
-            (ppcls.data.preprocess, data, ("PadCrop", "RandomErase")),
+            (ppcls.data.preprocess, data, ("ChannelJitter", "PadCrop", "RandomErase")),
             (ppcls.metric, metric, ("ReIDMetric",)),
             (ppcls.engine.train, engine, ("train_epoch_ise",))):
         for name in names:

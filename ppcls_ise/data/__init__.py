@@ -1,6 +1,6 @@
 """As ppcls/data: images, sampler, transforms, and the synthetic set."""
 from .images import ReIDImages
 from .sampler import PseudoLabelSampler
-from .transforms import PadCrop, RandomErase
+from .transforms import ChannelJitter, PadCrop, RandomErase
 
-__all__ = ["PadCrop", "PseudoLabelSampler", "RandomErase", "ReIDImages"]
+__all__ = ["ChannelJitter", "PadCrop", "PseudoLabelSampler", "RandomErase", "ReIDImages"]

@@ -6,7 +6,7 @@ from PIL import Image
 
 from ppcls_ise.data.images import ReIDImages, list_images, read_image
 from ppcls_ise.data.sampler import Draw
-from ppcls_ise.data.transforms import PadCrop, RandomErase
+from ppcls_ise.data.transforms import ChannelJitter, PadCrop, RandomErase
 
 NAMES = ["0002_c1s1_000451_03.jpg", "0001_c10s2_000001_00.jpg", "-1_c3s1_000002_00.jpg", "0000_c2s1_000003_00.jpg"]
 
@@ -97,3 +97,16 @@ def test_random_erase_probability_area_and_fill():
     shares = np.array(shares)
     assert 0.4 < (shares > 0).mean() < 0.6
     assert 0.09 < shares[shares > 0].min() and shares.max() < 0.31
+
+
+def test_channel_jitter_is_one_gain_and_offset_per_channel():
+    np.random.seed(0)
+    image = np.random.default_rng(1).standard_normal((5, 4, 3)).astype(np.float32)
+    jittered = ChannelJitter(0.2, 0.3)(image)
+    assert jittered.dtype == np.float32
+    for channel in range(3):
+        gain, offset = np.polyfit(image[:, :, channel].ravel(), jittered[:, :, channel].ravel(), 1)
+        np.testing.assert_allclose(jittered[:, :, channel], gain * image[:, :, channel] + offset, atol=1e-5)
+        assert gain != 1 and offset != 0
+    gains = np.stack([ChannelJitter(0.2, 0.0)(np.ones((1, 1, 3), np.float32))[0, 0] for _ in range(2000)])
+    assert abs(gains.mean() - 1) < 0.02 and abs(gains.std() - 0.2) < 0.02
