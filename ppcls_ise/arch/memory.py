@@ -69,7 +69,8 @@ def _hard_update(centroids, rows, labels, momentum):
 def _sequential_update(centroids, rows, labels, momentum):
     # Rows of different labels do not touch each other: all labels take their r-th row at once, so that the loop is
     # as long as the largest label of the batch (num_instances * (1 + topk)), not as the batch.
-    order = paddle.argsort(labels, stable=True)
+    # Distinct keys make the sort stable in every Paddle version.
+    order = paddle.argsort(labels * len(labels) + paddle.arange(len(labels), dtype=labels.dtype))
     present, counts = paddle.unique(labels, return_counts=True)
     first = paddle.cumsum(counts) - counts
     moved = paddle.gather(centroids, present)

@@ -60,11 +60,12 @@ def label_preserving(features: paddle.Tensor, supports: paddle.Tensor, labels: p
         similarity = paddle.matmul(features.astype("float32"), supports.astype("float32"), transpose_y=True)
         topk = supports.shape[0] // features.shape[0]
         present, group = paddle.unique(labels, return_inverse=True)
-        member = paddle.arange(len(present)).unsqueeze(1) == paddle.repeat_interleave(group, topk).unsqueeze(0)
+        support_group = paddle.repeat_interleave(group, topk).unsqueeze(0)
+        own_member = group.unsqueeze(1) == support_group
+        member = paddle.arange(len(present)).unsqueeze(1) == support_group
         with paddle.no_grad():
             # Selections carry no gradient of their own: arg-min and arg-max pick one entry each, as a max over an
             # axis would not on ties (Paddle's max sends the gradient to every tied entry).
-            own_member = paddle.gather(member, group)
             hardest_own = _argmin_where(similarity, own_member)
             hardest_of_label = _argmin_where(-similarity.unsqueeze(1), member.unsqueeze(0))
         positive = paddle.exp(paddle.take_along_axis(similarity, hardest_own.unsqueeze(1), 1).squeeze(1) / temperature)

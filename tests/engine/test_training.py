@@ -57,8 +57,7 @@ def test_interval_keeps_labels_in_between(train):
 
 
 def test_gem_trains_its_exponent(train):
-    engine, _ = train("Arch.Pooling.name=gem", "Arch.Pooling.p=3.0", "Arch.BackboneStopLayer.name=blocks6",
-                      "Global.epochs=1")
+    engine, _ = train("Arch.Pooling.name=gem", "Arch.Pooling.p=3.0", "Global.epochs=1")
     assert engine.model.pool.p.item() != 3.0
 
 
