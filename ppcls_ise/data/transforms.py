@@ -1,4 +1,4 @@
-"""The published augmentation where PaddleClas's versions have none or one that is off: pad-and-crop, erasing; and one more."""
+"""Transforms: the published augmentation where PaddleClas has none or one that is off, and a white-balance jitter."""
 from __future__ import annotations
 
 import math
