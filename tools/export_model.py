@@ -2,5 +2,11 @@
 -o Global.pretrained_model=output/ISE_R50/best_model -o Global.save_inference_dir=inference"""
 import _engine
 
+
+def export(engine):
+    from ppcls_ise.engine import export
+
+    export(engine)
+
 if __name__ == "__main__":
-    _engine.run("export", lambda engine: engine.export())
+    _engine.run("export", export)
