@@ -39,8 +39,7 @@ def activate() -> str:
         if folder is None:
             found.append(f"{origin}: not there")
         elif os.path.isfile(os.path.join(folder, "ppcls", "engine", "engine.py")):
-            if folder not in sys.path:
-                sys.path.insert(0, folder)
+            sys.path.insert(0, folder)  # before any other that is on the path already
             return folder
         else:
             found.append(f"{origin}: {folder} has no ppcls/engine/engine.py")

@@ -2,6 +2,7 @@
 import os
 import sys
 import time
+import traceback
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
@@ -10,14 +11,17 @@ def make_synthetic_set(config, patience=600):
     """Make the set of a ``Synthetic`` block at ``Global.image_root`` on first use: rank 0 draws, the others wait."""
     block = config.get("Synthetic")
     root = config["Global"].get("image_root")
-    if block is None or os.path.isdir(root):
+    if not isinstance(block, dict) or not root or os.path.isdir(root):
         return
     import paddle.distributed as dist
 
     if dist.get_rank() == 0:
         from ppcls_ise.data.synthetic import make_synthetic
         print(f"[Synthetic] drawing the synthetic set into {root}", flush=True)
-        make_synthetic(root, **block)
+        try:
+            make_synthetic(root, **block)
+        except (TypeError, ValueError) as error:
+            sys.exit(f"error: Synthetic: {error}")
     for _ in range(patience):
         if os.path.isdir(root):
             return
@@ -42,8 +46,23 @@ def run(mode, action):
 
         arguments = ppcls_config.parse_args()
         config = prepare_config(load_config(arguments.config, arguments.override), mode)
-        make_synthetic_set(config)
+        if mode != "export":
+            make_synthetic_set(config)
         config["profiler_options"] = getattr(arguments, "profiler_options", None)
-        action(Engine(config, mode=mode))
+        engine = build(Engine, config, mode, arguments.config)
+        action(engine)
     except (ISEError, HostError) as error:
         sys.exit(f"error: {error}")
+
+
+def build(engine_class, config, mode, name):
+    """PaddleClas's Engine; what it trips over in a config becomes a message that names the config."""
+    from ppcls_ise.errors import ISEError
+    try:
+        return engine_class(config, mode=mode)
+    except ISEError:
+        raise
+    except (AssertionError, AttributeError, KeyError, NameError, TypeError, ValueError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise ISEError(f"PaddleClas cannot build what {name} describes: {type(error).__name__}: {error} "
+                       f"(in {place.name}, {place.filename}:{place.lineno})") from error

@@ -35,7 +35,7 @@ class ISEHead(nn.Layer):
         self.memory = ClusterMemory(momentum, update)
         self.step, self.total_steps = 0, 1
         self._active_topk = topk
-        self._last_rows = None
+        self._step_rows = []
 
     def start_epoch(self, centroids, step: int, total_steps: int) -> int:
         """Take the clusters of an epoch.
@@ -52,7 +52,7 @@ class ISEHead(nn.Layer):
         self.memory.reset(centroids)
         self.step, self.total_steps = step, total_steps
         self._active_topk = self.topk if len(centroids) > self.topk else 0
-        self._last_rows = None
+        self._step_rows = []
         return self._active_topk
 
     @property
@@ -82,13 +82,14 @@ class ISEHead(nn.Layer):
                 if self.contrast_supports:
                     rows = paddle.concat([features, supports])
                     row_labels = paddle.concat([labels, paddle.repeat_interleave(labels, self._active_topk)])
-            self._last_rows = rows.detach(), row_labels
+            self._step_rows.append((rows.detach(), row_labels))
         return {"global_features": features, "labels": labels, "support_features": supports,
                 "contrast_rows": rows, "contrast_labels": row_labels, "centroids": centroids}
 
     def after_step(self) -> None:
         """Move the memory by the rows of the step that the optimiser has just taken, and count the step."""
-        if self._last_rows is not None:
-            self.memory.update(*self._last_rows)
-            self._last_rows = None
+        if self._step_rows:  # several with gradient accumulation
+            rows, labels = zip(*self._step_rows)
+            self.memory.update(paddle.concat(rows), paddle.concat(labels))
+            self._step_rows = []
         self.step += 1

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import difflib
+
 import paddle.nn.functional as F
+import ppcls.arch.backbone
 from paddle import nn
 from ppcls.arch import RecModel
 from ppcls.utils import logger
@@ -29,6 +32,7 @@ class ISEModel(RecModel):
     """
 
     def __init__(self, Backbone, Neck, Head, Pooling=None, BackboneStopLayer=None, **_):  # noqa: N803 PaddleClas's keys
+        Backbone, Neck, Head = dict(Backbone), dict(Neck), dict(Head)  # noqa: N806  RecModel takes them apart
         name, pretrained = Backbone["name"], Backbone.get("pretrained", False)
         pooling = dict(Pooling or {"name": "avg"})
         pooling_name, head_name = pooling.pop("name", None), Head.pop("name", None)
@@ -38,7 +42,10 @@ class ISEModel(RecModel):
             raise ISEError(f"ISEModel has Neck BNNeck and Head ISEHead, not {Neck.get('name')!r} and {head_name!r}")
         local_file = isinstance(pretrained, str) and not pretrained.startswith("http")
         if local_file:
-            Backbone = {**Backbone, "pretrained": False}  # noqa: N806
+            Backbone["pretrained"] = False
+        if not hasattr(ppcls.arch.backbone, name):
+            near = difflib.get_close_matches(name, dir(ppcls.arch.backbone), 1)
+            raise ISEError(f"Arch.Backbone.name: PaddleClas has no {name}; near is {', '.join(near) or 'nothing'}")
         stop = {"BackboneStopLayer": BackboneStopLayer} if BackboneStopLayer else {}
         super().__init__(Backbone=Backbone, Neck=Neck, **stop)
         if not stop:

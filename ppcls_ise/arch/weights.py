@@ -18,8 +18,7 @@ def read_weights(path: str) -> dict:
         State dict: name -> tensor or array.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ISEError: if it holds no state dict.
+        ISEError: if there is no such file, or it holds no state dict.
     """
     file = path if path.endswith(".pdparams") else path + ".pdparams"
     if not os.path.isfile(file):

@@ -11,8 +11,11 @@ import paddle
 import paddle.distributed as dist
 
 from ..errors import ISEError
+from ..metric import PROTOCOLS
 
 __all__ = ["ClusterSettings", "load_config", "prepare_config"]
+
+DEVICES = ("auto", "cpu", "gpu", "xpu", "npu", "mlu")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,14 +126,21 @@ def prepare_config(config: dict, mode: str) -> dict:
             raise ISEError(f"the config has no block {key}")
     settings = config["Global"]
     settings["device"] = _device(settings.get("device", "auto"))
+    if settings.get("protocol", "market") not in PROTOCOLS:
+        raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
+    if settings.get("train_mode") not in (None, "ise") and config["Arch"].get("name") == "ISEModel":
+        raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
     settings.setdefault("use_visualdl", False)
-    _complete_image_root(settings.get("image_root"), config.get("DataLoader", {}))
+    _complete_image_root(settings.get("image_root"), config.get("DataLoader"))
     config.setdefault("profiler_options", None)
     if mode == "export" and not settings["pretrained_model"]:
         raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
-    if settings.get("train_mode") == "ise" and mode == "train":
+    trained = settings["pretrained_model"] or settings["checkpoints"]
+    if (mode != "train" or trained) and isinstance(config["Arch"].get("Backbone"), dict):
+        config["Arch"]["Backbone"]["pretrained"] = False  # overwritten anyway: neither read nor downloaded
+    if mode == "train" and config["Arch"].get("name") == "ISEModel":
         ClusterSettings.from_config(config)
         _complete_training(config)
     return config
@@ -145,6 +155,11 @@ def _attribute_dict(config):
 
 
 def _device(name):
+    if name not in DEVICES:
+        raise ISEError(f"Global.device is {', '.join(DEVICES)}, not {name!r}")
+    if name == "gpu" and not paddle.is_compiled_with_cuda():
+        raise ISEError("Global.device is gpu, but this PaddlePaddle is built for the CPU only; install "
+                       "paddlepaddle-gpu or set it to auto")
     if name != "auto":
         return name
     return "gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu"
@@ -165,6 +180,7 @@ def _weights_path(key, path, mode):
 
 def _complete_image_root(root, loaders):
     """``Global.image_root`` is the root of every data set that names none."""
+    loaders = loaders or {}
     evaluation = loaders.get("Eval") or {}
     for block in [loaders.get("Train"), *evaluation.values()]:
         dataset = (block or {}).get("dataset") or {}
@@ -173,20 +189,26 @@ def _complete_image_root(root, loaders):
 
 
 def _complete_training(config):
-    settings, train = config["Global"], config.get("DataLoader", {}).get("Train", {})
+    settings, loaders = config["Global"], config.get("DataLoader") or {}
+    train = loaders.get("Train") or {}
     sampler = train.get("sampler")
+    if settings.get("train_mode") != "ise":
+        raise ISEError("ISEModel trains with Global.train_mode: ise")
+    if (train.get("dataset") or {}).get("name") != "ReIDImages":
+        raise ISEError("Global.train_mode ise needs DataLoader.Train.dataset.name: ReIDImages")
     if not sampler or sampler.get("name") != "PseudoLabelSampler":
         raise ISEError("Global.train_mode ise needs DataLoader.Train.sampler.name: PseudoLabelSampler")
     if not settings.get("iter_per_epoch"):
         raise ISEError("Global.iter_per_epoch is missing: steps per epoch (400 in the published recipe)")
-    if not config["DataLoader"].get("Eval"):
+    if not loaders.get("Eval"):
         raise ISEError("DataLoader.Eval is missing: its Query block names the transforms for feature extraction")
-    if config["Arch"].get("name") != "ISEModel":
-        raise ISEError(f"Global.train_mode ise needs Arch.name: ISEModel, not {config['Arch'].get('name')!r}")
-    losses = config.get("Loss", {}).get("Train") or []
-    if "ClusterContrastLoss" not in [name for loss in losses for name in loss]:
+    losses = (config.get("Loss") or {}).get("Train") or []
+    names = [name for loss in losses for name in loss]
+    if "LabelPreservingLoss" in names and not config["Arch"].get("Head", {}).get("topk", 1):
+        raise ISEError("LabelPreservingLoss needs support samples: Arch.Head.topk is 0")
+    if "ClusterContrastLoss" not in names:
         raise ISEError("Loss.Train needs ClusterContrastLoss (LabelPreservingLoss only adds to it)")
-    if len(losses) == 1 and losses[0]["ClusterContrastLoss"].get("weight", 1.0) != 1.0:
+    if len(losses) == 1 and (losses[0]["ClusterContrastLoss"] or {}).get("weight", 1.0) != 1.0:
         # PaddleClas's CombinedLoss ignores the weight of a single loss.
         raise ISEError("Loss.Train: the weight of a single loss has no effect in PaddleClas; set it to 1.0")
     sampler["iter_per_epoch"] = settings["iter_per_epoch"]

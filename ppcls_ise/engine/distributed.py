@@ -1,13 +1,19 @@
 """What the processes of one training tell each other outside of a step."""
 from __future__ import annotations
 
+import threading
 from typing import Callable
 
 import paddle
 import paddle.distributed as dist
 from paddle import nn
 
-__all__ = ["average_statistics", "gather_slices", "on_first_process", "unwrap"]
+from ..errors import ISEError
+
+__all__ = ["average_statistics", "gather_slices", "on_first_process", "raise_everywhere", "unwrap"]
+
+#: Seconds between signs of life of rank 0; gloo gives up on a process after 30.
+HEARTBEAT = 5.0
 
 
 def unwrap(model: nn.Layer) -> nn.Layer:
@@ -16,19 +22,67 @@ def unwrap(model: nn.Layer) -> nn.Layer:
 
 
 def on_first_process(function: Callable):
-    """Call ``function`` on rank 0; its result, or the exception it raised, reaches every process."""
+    """Call ``function`` on rank 0, however long it takes; its result, or its error, reaches every process.
+
+    Raises:
+        Exception: on rank 0 what ``function`` raised, on the others an error with the same message.
+    """
     if dist.get_world_size() == 1:
         return function()
-    outcome = [None, None]
+    outcome, error = [None, None], None
     if dist.get_rank() == 0:
-        try:
-            outcome[0] = function()
-        except Exception as error:  # raised on every process below: one that waits for the others would hang
-            outcome[1] = error
+        box = {}
+        thread = threading.Thread(target=_call, args=(function, box))
+        thread.start()
+        while thread.is_alive():
+            thread.join(HEARTBEAT)
+            _is_done(not thread.is_alive())
+        error = box.get("error")
+        outcome = [box.get("result"), error and _describe(error)]
+    else:
+        while not _is_done(False):
+            pass
     dist.broadcast_object_list(outcome, src=0)
     if outcome[1] is not None:
-        raise outcome[1]
+        raise error or _rebuild(outcome[1])
     return outcome[0]
+
+
+def _call(function, box):
+    try:
+        box["result"] = function()
+    except Exception as error:  # it must reach the processes that wait
+        box["error"] = error
+
+
+def _is_done(done):
+    flag = paddle.to_tensor([int(done)], dtype="int32")
+    dist.broadcast(flag, src=0)
+    return bool(flag.item())
+
+
+def raise_everywhere(error: Exception | None) -> None:
+    """Raise on every process if any of them came here with an error, so that none waits for one that has died."""
+    errors: list = [error and _describe(error)]
+    if dist.get_world_size() > 1:
+        errors = []
+        dist.all_gather_object(errors, error and _describe(error))
+    if error is not None:
+        raise error
+    for described in errors:
+        if described is not None:
+            raise _rebuild(described)
+
+
+def _describe(error):
+    # As text: not every exception can be pickled.
+    known = isinstance(error, ISEError)
+    return known, str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _rebuild(described):
+    known, text = described
+    return ISEError(text) if known else RuntimeError(f"another process failed: {text}")
 
 
 def gather_slices(rows: paddle.Tensor, total: int) -> paddle.Tensor:

@@ -53,4 +53,6 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
 def evaluation_loader_settings(config: dict, name: str = "query") -> dict:
     """Batch size and workers of an Eval block's Query or Gallery, for :func:`extract_features`."""
     block = config.get(name.capitalize()) or list(config.values())[0]
-    return {"batch_size": block["sampler"]["batch_size"], "num_workers": block["loader"]["num_workers"]}
+    loader = block["loader"]
+    return {"batch_size": block["sampler"]["batch_size"], "num_workers": loader["num_workers"],
+            "use_shared_memory": loader.get("use_shared_memory", True)}

@@ -3,19 +3,21 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import paddle
 import paddle.distributed as dist
 from paddle.io import DataLoader, Dataset, Subset
 from ppcls.utils import logger
 
-from .distributed import gather_slices, unwrap
+from ..errors import ISEError
+from .distributed import gather_slices, raise_everywhere, unwrap
 
 __all__ = ["extract_features"]
 
 
 @paddle.no_grad()
-def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int = 0, name: str = "images",
-                     seconds_between_lines: float = 10.0) -> paddle.Tensor:
+def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int = 0, use_shared_memory: bool = True,
+                     name: str = "images", seconds_between_lines: float = 10.0) -> paddle.Tensor:
     """Extract the unit feature of every image with the model in eval mode.
 
     Args:
@@ -23,12 +25,18 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
         dataset: items whose first entry is the image.
         batch_size: images per forward pass on each process.
         num_workers: loader processes on each process.
+        use_shared_memory: of the loader processes.
         name: what the progress lines in the log call the images.
         seconds_between_lines: of progress.
 
     Returns:
         float32 [N, D] on the training device, in the data set's order, on every process.
+
+    Raises:
+        ISEError: on every process, naming the file, if an image cannot be read.
     """
+    if not len(dataset):
+        raise ISEError(f"{name}: there is no image to extract features of")
     model = unwrap(model)
     was_training = model.training
     model.eval()
@@ -36,17 +44,40 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
     own = range(dist.get_rank() * share, min((dist.get_rank() + 1) * share, len(dataset)))
     # The last processes may have too few rows, or none: they repeat row 0 and gather_slices cuts that off.
     rows = list(own) + [0] * (share - len(own))
-    loader = DataLoader(Subset(dataset, rows), batch_size=batch_size, shuffle=False, drop_last=False,
-                        num_workers=num_workers, return_list=True)
-    features, started, told = [], time.time(), time.time()
+    features, started, told, failure = [], time.time(), time.time(), None
     try:
-        for batch in loader:
-            features.append(model(batch[0])["features"].astype("float32"))
+        for images in _batches(dataset, rows, batch_size, num_workers, use_shared_memory):
+            features.append(model(images)["features"].astype("float32"))
             if time.time() - told > seconds_between_lines:
-                told, done = time.time(), len(features) * batch_size
+                told, done = time.time(), min(len(features) * batch_size, share)
                 eta = (told - started) / done * (share - done)
-                logger.info(f"[Extract] {name}: {done}/{share} images per process, eta: {max(eta, 0):.0f} s")
+                logger.info(f"[Extract] {name}: {done}/{share} images per process, eta: {eta:.0f} s")
+    except ISEError as error:
+        failure = error
+    except Exception as error:  # a loader process died: its own error is lost, so look for it here
+        failure = _reading_error(dataset, rows) or error
     finally:
         if was_training:
             model.train()
+    raise_everywhere(failure)
     return gather_slices(paddle.concat(features), len(dataset))
+
+
+def _batches(dataset, rows, batch_size, num_workers, use_shared_memory):
+    if num_workers:
+        loader = DataLoader(Subset(dataset, rows), batch_size=batch_size, shuffle=False, drop_last=False,
+                            num_workers=num_workers, use_shared_memory=use_shared_memory, return_list=True)
+        yield from (batch[0] for batch in loader)
+        return
+    # Paddle's loader without processes reads in a thread; an error there leaves the main thread waiting for ever.
+    for start in range(0, len(rows), batch_size):
+        yield paddle.to_tensor(np.stack([dataset[row][0] for row in rows[start:start + batch_size]]))
+
+
+def _reading_error(dataset, rows):
+    for row in rows:
+        try:
+            dataset[row]
+        except ISEError as error:
+            return error
+    return None

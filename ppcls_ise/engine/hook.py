@@ -62,7 +62,8 @@ class ClusterHook:
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps of an epoch."""
-        return len(self.sampler) // self.engine.config["Global"].get("update_freq", 1)
+        # Not the config's: 2.4.2 knows no gradient accumulation, and the others refuse one longer than an epoch.
+        return len(self.sampler) // getattr(self.engine, "update_freq", 1)
 
     def before_epoch(self, epoch_id: int) -> None:
         """Cluster if it is time to, and draw the batches of epoch ``epoch_id`` (counted from 1)."""

@@ -1,5 +1,5 @@
 """The re-ID retrieval protocol: mAP, mINP, CMC."""
-from .evaluate import evaluate
+from .evaluate import PROTOCOLS, evaluate
 from .reid_metric import ReIDMetric
 
-__all__ = ["ReIDMetric", "evaluate"]
+__all__ = ["PROTOCOLS", "ReIDMetric", "evaluate"]

@@ -61,7 +61,10 @@ def _plain(value):
     ("Global.checkpoints=nowhere/latest", "Global.checkpoints: there is no file nowhere/latest.pdparams"),
     ("Global.iter_per_epoch=0", "Global.iter_per_epoch is missing"),
     ("DataLoader.Train.sampler.name=PKSampler", "PseudoLabelSampler"),
-    ("Arch.name=RecModel", "Arch.name: ISEModel"),
+    ("Global.train_mode=None", "Global.train_mode: ise"), ("Global.train_mode=isee", "Global.train_mode is ise"),
+    ("Global.protocol=foo", "Global.protocol is market, all, same_camera"), ("Global.device=tpu", "Global.device is"),
+    ("Arch.Head.topk=0", "needs support samples"), ("DataLoader=None", "DataLoader.Train.dataset.name: ReIDImages"),
+    ("DataLoader.Train.dataset.name=Market1501", "ReIDImages"), ("DataLoader.Eval=None", "DataLoader.Eval is missing"),
     ("Loss.Train=[{'LabelPreservingLoss':{'weight':1.0}}]", "needs ClusterContrastLoss"),
     ("Loss.Train=[{'ClusterContrastLoss':{'weight':0.5}}]", "weight of a single loss"),
 ])

@@ -2,6 +2,10 @@
 import numpy as np
 import pytest
 
+from ppcls_ise.clustering import cluster_centroids
+from ppcls_ise.data.synthetic import make_synthetic
+from ppcls_ise.engine import ClusterHook
+
 
 def test_two_epochs_log_save_and_write_their_labels(train, losses):
     engine, lines = train()
@@ -42,10 +46,20 @@ def test_ablations_are_a_matter_of_config(train, losses, overrides, expected):
     assert {name for step in losses(lines) for name, _ in step} == expected
 
 
-def test_the_memory_moves_with_the_steps_and_the_neck_keeps_its_bias(train):
+def test_the_memory_moves_with_the_steps_and_the_neck_keeps_its_bias(train, monkeypatch):
+    extract = ClusterHook._extract
+
+    def remember(hook):
+        hook.engine.first_features = extract(hook)
+        return hook.engine.first_features
+
+    monkeypatch.setattr(ClusterHook, "_extract", remember)
     engine, _ = train("Global.epochs=1")
     head, neck = engine.model.head, engine.model.neck.feat_bn
     assert head.step == 3
+    started = cluster_centroids(engine.first_features, engine.cluster_hook.labels)
+    moved = np.abs(head.memory.centroids.numpy() - started).max(axis=1) > 1e-3
+    assert 4 <= moved.sum() <= 12  # the clusters of three batches of four, and no other
     assert np.allclose(np.linalg.norm(head.memory.centroids.numpy(), axis=1), 1, atol=1e-5)
     assert not neck.bias.numpy().any()
     assert (neck.weight.numpy() != 1).all()
@@ -82,3 +96,20 @@ def test_all_protocols_evaluate(train):
         engine, _ = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1",
                           "Global.iter_per_epoch=1", name=protocol)
         assert 0 <= engine.eval() <= 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_unreadable_image_is_named_and_nothing_hangs(train, tmp_path, workers):
+    root = tmp_path / "people"
+    make_synthetic(str(root), identities=8, test_identities=3, images_per_identity=4, cameras=3, height=64, width=32)
+    broken = sorted((root / "bounding_box_train").iterdir())[20]
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(ValueError, match=broken.name + " is no readable image"):
+        train(f"Global.image_root={root}", f"DataLoader.Eval.Query.loader.num_workers={workers}")
+
+
+def test_gradient_accumulation_moves_the_memory_once_a_step(train):
+    engine, lines = train("Global.update_freq=2", "Global.iter_per_epoch=4", "Global.epochs=2")
+    # PaddleClas 2.4.2 knows no accumulation: there every batch is a step.
+    steps = 4 // getattr(engine, "update_freq", 1)
+    assert engine.model.head.step == engine.model.head.total_steps == 2 * steps
