@@ -9,7 +9,8 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, ROOT)
 
 CONFIG = "configs/ISE_demo.yaml"
-OUTPUT = "output/ISE_demo"
+OUTPUT = "output/ISE_demo"  # these two as the config has them
+DATASET = "dataset/synthetic"
 QUERIES, MATCHES = 6, 8
 
 
@@ -35,9 +36,11 @@ def figures(output):
 
 
 def trained_weights():
-    """``latest`` of the training: under the output folder itself or, with PaddleClas 2.x, under the model's name."""
+    """The newest ``latest``: in the output folder itself or, with PaddleClas 2.x, below it under the model's name."""
     stems = [os.path.join(OUTPUT, *part, "latest") for part in ((), ("ISEModel",))]
-    return next(stem for stem in stems if os.path.isfile(os.path.join(ROOT, stem + ".pdparams")))
+    written = {stem: os.path.getmtime(os.path.join(ROOT, stem + ".pdparams")) for stem in stems
+               if os.path.isfile(os.path.join(ROOT, stem + ".pdparams"))}
+    return max(written, key=written.get)
 
 
 def rank_lists(model_dir, folder, target):
@@ -76,7 +79,7 @@ def rank_lists(model_dir, folder, target):
 
 def main():
     started = time.time()
-    config = ["-c", CONFIG, *sys.argv[1:]]
+    config = ["-c", CONFIG]
     before = figures(run("tools/eval.py", *config))
     run("tools/train.py", *config)
     weights = f"Global.pretrained_model={trained_weights()}"
@@ -84,7 +87,7 @@ def main():
     run("tools/export_model.py", *config, "-o", weights, "-o", f"Global.save_inference_dir={OUTPUT}/inference")
     picture = os.path.join(OUTPUT, "rank_lists.png")
     os.chdir(ROOT)
-    rank_lists(os.path.join(OUTPUT, "inference"), "dataset/synthetic", picture)
+    rank_lists(os.path.join(OUTPUT, "inference"), DATASET, picture)
     print("\n            " + "".join(f"{name:>8}" for name in before))
     for name, values in (("untrained", before), ("after ISE", after)):
         print(f"  {name:10}" + "".join(f"{100 * value:8.1f}" for value in values.values()))

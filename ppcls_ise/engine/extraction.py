@@ -6,7 +6,7 @@ import time
 import numpy as np
 import paddle
 import paddle.distributed as dist
-from paddle.io import DataLoader, Dataset, Subset
+from paddle.io import DataLoader, Dataset
 from ppcls.utils import logger
 
 from ..errors import ISEError
@@ -44,18 +44,20 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
     own = range(dist.get_rank() * share, min((dist.get_rank() + 1) * share, len(dataset)))
     # The last processes may have too few rows, or none: they repeat row 0 and gather_slices cuts that off.
     rows = list(own) + [0] * (share - len(own))
+    loader = DataLoader(_Guarded(dataset, rows), batch_size=batch_size, shuffle=False, drop_last=False,
+                        collate_fn=_collate, num_workers=num_workers, use_shared_memory=use_shared_memory,
+                        return_list=True)
     features, started, told, failure = [], time.time(), time.time(), None
     try:
-        for images in _batches(dataset, rows, batch_size, num_workers, use_shared_memory):
+        for images, unreadable in loader:
+            if unreadable:
+                failure = ISEError(unreadable[0])
+                break
             features.append(model(images)["features"].astype("float32"))
             if time.time() - told > seconds_between_lines:
                 told, done = time.time(), min(len(features) * batch_size, share)
                 eta = (told - started) / done * (share - done)
                 logger.info(f"[Extract] {name}: {done}/{share} images per process, eta: {eta:.0f} s")
-    except ISEError as error:
-        failure = error
-    except Exception as error:  # a loader process died: its own error is lost, so look for it here
-        failure = _reading_error(dataset, rows) or error
     finally:
         if was_training:
             model.train()
@@ -63,21 +65,22 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
     return gather_slices(paddle.concat(features), len(dataset))
 
 
-def _batches(dataset, rows, batch_size, num_workers, use_shared_memory):
-    if num_workers:
-        loader = DataLoader(Subset(dataset, rows), batch_size=batch_size, shuffle=False, drop_last=False,
-                            num_workers=num_workers, use_shared_memory=use_shared_memory, return_list=True)
-        yield from (batch[0] for batch in loader)
-        return
-    # Paddle's loader without processes reads in a thread; an error there leaves the main thread waiting for ever.
-    for start in range(0, len(rows), batch_size):
-        yield paddle.to_tensor(np.stack([dataset[row][0] for row in rows[start:start + batch_size]]))
+class _Guarded(Dataset):
+    """Rows of a data set as ``(image, message)``: Paddle's loaders hang or lose the error if reading raises one."""
 
+    def __init__(self, dataset, rows):
+        self.dataset, self.rows = dataset, rows
 
-def _reading_error(dataset, rows):
-    for row in rows:
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, position):
         try:
-            dataset[row]
+            return self.dataset[self.rows[position]][0], None
         except ISEError as error:
-            return error
-    return None
+            return None, str(error)
+
+
+def _collate(items):
+    unreadable = [message for _, message in items if message]
+    return [np.zeros(0, np.float32) if unreadable else np.stack([image for image, _ in items]), unreadable[:1]]
