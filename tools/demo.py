@@ -57,7 +57,7 @@ def rank_lists(model_dir, folder, target):
     gallery_features = extractor([gallery.path(i) for i in range(len(gallery.names))])
     similarity = extractor([queries.path(i) for i in chosen]) @ gallery_features.T
     width, height, gap = 64, 128, 8
-    sheet = Image.new("RGB", ((MATCHES + 1) * (width + gap) + 3 * gap, QUERIES * (height + 2 * gap) + gap), "white")
+    sheet = Image.new("RGB", ((MATCHES + 1) * (width + gap) + 4 * gap, QUERIES * (height + 2 * gap) + gap), "white")
     draw = ImageDraw.Draw(sheet)
     print("\n  query (identity, camera) -> nearest gallery images of other cameras: identity (similarity), * is right")
     for row, query in enumerate(chosen):
