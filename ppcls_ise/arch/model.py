@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 
 import paddle.nn.functional as F
 import ppcls.arch.backbone
@@ -74,8 +75,14 @@ class ISEModel(RecModel):
             :meth:`ISEHead.forward` returns.
         """
         pooled = self.backbone(x)
+        if isinstance(pooled, (list, tuple)):
+            raise ISEError(f"Arch.Backbone gives {len(pooled)} outputs; name the layer whose output is the feature in "
+                           "Arch.BackboneStopLayer.name")
         if self.pool is not None:
             pooled = self.pool(pooled)
+        width, expected = math.prod(pooled.shape[1:]), self.neck.feat_bn.weight.shape[0]
+        if width != expected:
+            raise ISEError(f"Arch.Neck.num_features is {expected}, but the feature of the backbone has {width} numbers")
         neck = self.neck(pooled)
         output = {"backbone": pooled, "neck": neck, "features": F.normalize(neck, axis=-1)}
         if self.training and label is not None:

@@ -104,3 +104,16 @@ def test_checkpoints_and_bare_backbones_load_and_a_wrong_one_is_an_error(tmp_pat
 def test_mistakes_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         build(**options)
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"Neck": {"name": "BNNeck", "num_features": 64}}, "num_features is 64, but the feature of the backbone has 1280"),
+    ({"Backbone": {"name": "GoogLeNet"}}, "gives 3 outputs")])
+def test_a_feature_that_does_not_fit_the_neck_is_told(options, message):
+    with pytest.raises(ValueError, match=message):
+        build(**options)(paddle.rand([2, 3, 224, 224]))
+
+
+def test_an_unknown_backbone_is_told_with_what_is_near():
+    with pytest.raises(ValueError, match="no ResNet51; near is ResNet5"):
+        build(Backbone={"name": "ResNet51"})
