@@ -75,6 +75,7 @@ def register() -> None:
     import ppcls.engine.train
     import ppcls.loss
     import ppcls.metric
+    import ppcls.utils.save_load
     from ppcls.utils.logger import init_logger
 
     from . import data, engine, loss, metric
@@ -92,6 +93,8 @@ def register() -> None:
         for name in names:
             setattr(target, name, getattr(source, name))
     ppcls.engine.evaluation.retrieval_eval = engine.choose_evaluation(ppcls.engine.evaluation.retrieval_eval)
+    ppcls.utils.save_load.save_model = engine.save_whole(ppcls.utils.save_load.save_model)
+    ppcls.engine.engine.init_model = engine.load_whole(ppcls.engine.engine.init_model)
     _bridge_train_mode(ppcls.engine)
     _bridge_zero_dim_tensors(ppcls.engine.train)
 

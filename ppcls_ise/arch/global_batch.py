@@ -1,10 +1,19 @@
 """The batch of all processes, seen by each of them."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import paddle
 import paddle.distributed as dist
+from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients
 
-__all__ = ["gather_rows"]
+__all__ = ["average_gradients", "gather_rows"]
+
+
+def average_gradients(parameters: Iterable[paddle.Tensor]) -> None:
+    """Give every process the mean of the processes' gradients, where DataParallel does not do it."""
+    if dist.get_world_size() > 1:
+        fused_allreduce_gradients(list(parameters), None)
 
 
 def gather_rows(rows: paddle.Tensor) -> paddle.Tensor:

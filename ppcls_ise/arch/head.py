@@ -34,26 +34,21 @@ class ISEHead(nn.Layer):
         self.topk, self.base, self.contrast_supports = topk, base, contrast_supports
         self.memory = ClusterMemory(momentum, update)
         self.step, self.total_steps = 0, 1
-        self._active_topk = topk
+        self.active_topk = topk  #: support samples per row in this epoch: 0 where there are too few clusters
         self._step_rows = []
 
-    def start_epoch(self, centroids, step: int, total_steps: int) -> int:
+    def start_epoch(self, centroids, step: int, total_steps: int) -> None:
         """Take the clusters of an epoch.
 
         Args:
             centroids: float32 [K, D], unit rows in label order.
             step: global optimiser step at which the epoch starts.
             total_steps: optimiser steps of the whole training.
-
-        Returns:
-            The support samples per row that this epoch allows: ``topk``, or 0 if there are fewer than ``topk``
-            other clusters.
         """
         self.memory.reset(centroids)
         self.step, self.total_steps = step, total_steps
-        self._active_topk = self.topk if len(centroids) > self.topk else 0
+        self.active_topk = self.topk if len(centroids) > self.topk else 0
         self._step_rows = []
-        return self._active_topk
 
     @property
     def degree(self) -> float:
@@ -77,11 +72,11 @@ class ISEHead(nn.Layer):
             labels = gather_rows(labels.flatten())
             centroids = self.memory.centroids
             supports, rows, row_labels = None, features, labels
-            if self._active_topk:
-                supports, _ = support_samples(features, labels, centroids, self.degree, self._active_topk)
+            if self.active_topk:
+                supports, _ = support_samples(features, labels, centroids, self.degree, self.active_topk)
                 if self.contrast_supports:
                     rows = paddle.concat([features, supports])
-                    row_labels = paddle.concat([labels, paddle.repeat_interleave(labels, self._active_topk)])
+                    row_labels = paddle.concat([labels, paddle.repeat_interleave(labels, self.active_topk)])
             self._step_rows.append((rows.detach(), row_labels))
         return {"global_features": features, "labels": labels, "support_features": supports,
                 "contrast_rows": rows, "contrast_labels": row_labels, "centroids": centroids}

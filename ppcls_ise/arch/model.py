@@ -3,13 +3,17 @@ from __future__ import annotations
 import difflib
 import math
 
+import paddle
 import paddle.nn.functional as F
 import ppcls.arch.backbone
 from paddle import nn
+from paddle.distributed.fleet.utils import recompute
 from ppcls.arch import RecModel
 from ppcls.utils import logger
 
 from ..errors import ISEError
+from .bn_groups import GroupStatistics, batch_norms, span_batch_norms
+from .global_batch import average_gradients
 from .head import ISEHead
 from .neck import freeze_bias
 from .pooling import GeM, pooled_feature, use_gem
@@ -24,7 +28,8 @@ class ISEModel(RecModel):
     ``Arch`` keys: ``Backbone`` {name, pretrained: False | True | a file, ...}, ``Pooling`` {name: avg | gem, p},
     ``BackboneStopLayer`` {name} (optional: the layer whose output map is pooled to the feature; by default the whole
     backbone without its classifier),
-    ``Neck`` {name: BNNeck, num_features}, ``Head`` {name: ISEHead, ...}.
+    ``Neck`` {name: BNNeck, num_features}, ``Head`` {name: ISEHead, ...}, ``bn_group_size`` (images that BatchNorm
+    sees together; by default those of each process), ``feature_cache`` (see :meth:`forward`).
 
     Parameter names are RecModel's (``backbone.*``, ``neck.feat_bn.*``), so PaddleClas's published ISE weights load.
 
@@ -32,7 +37,8 @@ class ISEModel(RecModel):
         ISEError: for a head, neck or pooling that ISE cannot use, or a weight file that does not fit.
     """
 
-    def __init__(self, Backbone, Neck, Head, Pooling=None, BackboneStopLayer=None, **_):  # noqa: N803 PaddleClas's keys
+    def __init__(self, Backbone, Neck, Head, Pooling=None, BackboneStopLayer=None,  # noqa: N803 PaddleClas's keys
+                 bn_group_size=None, feature_cache=False, **_):
         Backbone, Neck, Head = dict(Backbone), dict(Neck), dict(Head)  # noqa: N806  RecModel takes them apart
         name, pretrained = Backbone["name"], Backbone.get("pretrained", False)
         pooling = dict(Pooling or {"name": "avg"})
@@ -67,13 +73,42 @@ class ISEModel(RecModel):
         except TypeError as error:
             raise ISEError(f"Arch.Head: {error}") from error
 
+        self.bn_group_size, self.feature_cache = bn_group_size, feature_cache
+        self.statistics = GroupStatistics(batch_norms(self))
+
+    def span_processes(self, processes_per_group: int) -> None:
+        """Let BatchNorm see the rows of ``processes_per_group`` consecutive processes; for groups larger than a
+        process's share of the batch. To be called once, on every process."""
+        span_batch_norms(self, processes_per_group)
+        self.statistics = GroupStatistics(batch_norms(self))
+
     def forward(self, x, label=None):
         """Args: x float32 [B, 3, H, W]; label int64 [B, 1], pseudo labels, used in training only.
+
+        In training the network runs once per BatchNorm group. With ``feature_cache`` it does so without a graph, and
+        again, group by group, when the gradient of the features is there (Gao et al., "Scaling Deep Contrastive
+        Learning Batch Size under Memory Limited Setup", 2021): the same step, in the memory of one group.
 
         Returns:
             A dict: ``backbone`` and ``neck`` [B, D], ``features`` [B, D] with unit rows; in training also what
             :meth:`ISEHead.forward` returns.
         """
+        if not self.training or label is None:
+            pooled, neck = self._embed(x)
+            return {"backbone": pooled, "neck": neck, "features": F.normalize(neck, axis=-1)}
+        # In an epoch with too few clusters for a whole group the batch of this process is the group.
+        groups = max(len(x) // (self.bn_group_size or len(x)), 1)
+        embed = self._cached(self._embed) if self.feature_cache else self._embed
+        parts = []
+        for index, part in enumerate(paddle.split(x, groups)):
+            self.statistics.start_group(index, groups)
+            parts.append(embed(part))
+        pooled, neck = (paddle.concat(rows) for rows in zip(*parts))
+        features = F.normalize(neck, axis=-1)
+        return {"backbone": pooled, "neck": neck, "features": features, **self.head(features, label)}
+
+    def _embed(self, x):
+        """Images [b, 3, H, W] -> pooled backbone output and neck output, [b, D] each."""
         pooled = self.backbone(x)
         if isinstance(pooled, (list, tuple)):
             raise ISEError(f"Arch.Backbone gives {len(pooled)} outputs; name the layer whose output is the feature in "
@@ -83,11 +118,23 @@ class ISEModel(RecModel):
         width, expected = math.prod(pooled.shape[1:]), self.neck.feat_bn.weight.shape[0]
         if width != expected:
             raise ISEError(f"Arch.Neck.num_features is {expected}, but the feature of the backbone has {width} numbers")
-        neck = self.neck(pooled)
-        output = {"backbone": pooled, "neck": neck, "features": F.normalize(neck, axis=-1)}
-        if self.training and label is not None:
-            output.update(self.head(output["features"], label))
-        return output
+        return pooled, self.neck(pooled)
+
+    def _cached(self, embed):
+        """``embed`` without a graph; it runs again, with one, when its gradient is there."""
+        # Images have no gradient. The token stands in for them: a zero that is added to every output, whose own
+        # gradient is complete when all groups have had theirs. Only then may the processes average.
+        token = paddle.zeros([1])
+        token.stop_gradient = False
+        token.register_hook(lambda _: average_gradients(self.parameters()))
+
+        def embed_once_more(x, token):
+            if paddle.is_grad_enabled():
+                self.statistics.hold()
+            pooled, neck = embed(x)
+            return pooled + token, neck + token
+
+        return lambda x: recompute(embed_once_more, x, token)
 
     def set_state_dict(self, state_dict, use_structured_name=True):
         """Load a checkpoint of this model or of a bare backbone (no ``backbone.`` names); log what does not match.

@@ -74,12 +74,14 @@ class PseudoLabelSampler(BatchSampler):
         num_instances: images per cluster, ni.
         iter_per_epoch: batches of an epoch, T.
         seed: with the epoch number decides everything random here and in the augmentation.
+        group_size: images of a BatchNorm group; batches of fewer clusters than P still fill such groups.
 
     Raises:
         ISEError: if the batch does not divide into clusters and processes.
     """
 
-    def __init__(self, dataset, batch_size: int, num_instances: int, iter_per_epoch: int, seed: int = 0):
+    def __init__(self, dataset, batch_size: int, num_instances: int, iter_per_epoch: int, seed: int = 0,
+                 group_size: int | None = None):
         self.processes, self.rank = dist.get_world_size(), dist.get_rank()
         self.num_instances, self.iter_per_epoch, self.seed = num_instances, iter_per_epoch, seed
         if num_instances < 2 or batch_size % (num_instances * self.processes):
@@ -87,6 +89,7 @@ class PseudoLabelSampler(BatchSampler):
                 f"DataLoader.Train.sampler: batch_size {batch_size} is that of all devices and must be a multiple of "
                 f"num_instances {num_instances} (at least 2) times the number of processes {self.processes}")
         self.clusters_per_batch = batch_size // num_instances
+        self.clusters_per_group = (group_size or num_instances) // num_instances
         self.batch_size = batch_size // self.processes
         self._draws = None
 
@@ -94,12 +97,16 @@ class PseudoLabelSampler(BatchSampler):
         """Draw epoch ``epoch``; ``labels`` and ``camids`` as in :func:`draw_clusters`.
 
         Returns:
-            Clusters per global batch: P, or as many as there are, rounded to the number of processes.
+            Clusters per global batch: P, or as many as there are, rounded so that the processes hold equally many
+            and, where there are enough, whole BatchNorm groups.
         """
         count = int(labels.max()) + 1
         clusters = self.clusters_per_batch
         if count < clusters:
-            clusters = max(count // self.processes, 1) * self.processes
+            unit = self.clusters_per_group * self.processes
+            if count < unit:
+                unit = self.processes
+            clusters = max(count // unit, 1) * unit
         rng = np.random.Generator(np.random.PCG64([self.seed, epoch]))
         rows = draw_clusters(labels, camids, clusters, self.num_instances, self.iter_per_epoch, rng)
         seeds = rng.integers(2 ** 32, size=rows.shape)

@@ -1,4 +1,5 @@
 """As ppcls/engine: the clustering hook around PaddleClas's engine, extraction and evaluation."""
+from .checkpoints import load_whole, save_whole
 from .config import ClusterSettings, load_config, prepare_config
 from .evaluation import choose_evaluation
 from .export import export
@@ -7,4 +8,4 @@ from .hook import ClusterHook
 from .train_ise import train_epoch_ise
 
 __all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "export", "extract_features", "load_config",
-           "prepare_config", "train_epoch_ise"]
+           "load_whole", "prepare_config", "save_whole", "train_epoch_ise"]

@@ -9,9 +9,12 @@ import os
 
 import paddle
 import paddle.distributed as dist
+from ppcls.utils import logger
 
+from ..arch.bn_groups import check_group_size
 from ..errors import ISEError
 from ..metric import PROTOCOLS
+from .checkpoints import settle
 
 __all__ = ["ClusterSettings", "load_config", "prepare_config"]
 
@@ -171,6 +174,7 @@ def _weights_path(key, path, mode):
     if path.startswith(("http://", "https://")):
         return path
     stem = path[:-len(".pdparams")] if path.endswith(".pdparams") else path
+    settle(stem)
     needed = (".pdparams", ".pdopt", ".pdstates") if key == "checkpoints" and mode == "train" else (".pdparams",)
     for suffix in needed:
         if not os.path.isfile(stem + suffix):
@@ -212,7 +216,32 @@ def _complete_training(config):
         # PaddleClas's CombinedLoss ignores the weight of a single loss.
         raise ISEError("Loss.Train: the weight of a single loss has no effect in PaddleClas; set it to 1.0")
     sampler["iter_per_epoch"] = settings["iter_per_epoch"]
+    _complete_batch(settings, config["Arch"], sampler)
     # PaddleClas treats no seed and False alike.
     settings["seed"] = sampler["seed"] = int(settings.get("seed") or 0)
     if dist.get_world_size() > 1 and config["Arch"].get("use_sync_bn"):
-        raise ISEError("Arch.use_sync_bn changes the published recipe: BatchNorm sees 64 images, not the global batch")
+        raise ISEError("Arch.use_sync_bn lets BatchNorm see the global batch; how many images it sees is "
+                       "Arch.bn_group_size")
+    _complete_amp(config)
+
+
+def _complete_batch(settings, arch, sampler):
+    group_size = arch.get("bn_group_size")
+    if group_size is not None:
+        check_group_size(group_size, sampler["batch_size"], sampler["num_instances"], dist.get_world_size())
+        sampler["group_size"] = group_size
+    arch["feature_cache"] = settings.get("feature_cache", False)
+    if arch["feature_cache"] and group_size is None:
+        raise ISEError("Global.feature_cache runs the batch group by group: set Arch.bn_group_size (64 in the "
+                       "published recipe)")
+
+
+def _complete_amp(config):
+    amp = config.get("AMP")
+    if not amp or not amp.get("use_amp", True):
+        config["AMP"] = None  # 2.4.2 takes any AMP block for use_amp
+    elif config["Global"]["device"] == "cpu":
+        logger.warning("AMP is ignored: Global.device is cpu, which trains in float32")
+        config["AMP"] = None
+    elif str(amp.get("level", "O1")).upper() != "O1":
+        raise ISEError(f"AMP.level is O1, not {amp['level']!r}: with O2 the parameters themselves would be float16")

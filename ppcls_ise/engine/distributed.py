@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from typing import Callable
 
 import paddle
 import paddle.distributed as dist
 from paddle import nn
 
+from ..arch.bn_groups import batch_norms
 from ..errors import ISEError
 
-__all__ = ["average_statistics", "gather_slices", "on_first_process", "raise_everywhere", "unwrap"]
+__all__ = ["average_statistics", "check_equal", "gather_slices", "on_first_process", "raise_everywhere", "share_out",
+           "unwrap"]
 
 #: Seconds between signs of life of rank 0; gloo gives up on a process after 30.
 HEARTBEAT = 5.0
@@ -102,14 +105,43 @@ def gather_slices(rows: paddle.Tensor, total: int) -> paddle.Tensor:
     return paddle.concat(parts)[:total]
 
 
+def share_out(model: nn.Layer, rows: int) -> None:
+    """Prepare an ISEModel for ``rows`` images of a batch on each process; ``model`` may be its DataParallel."""
+    own = unwrap(model)
+    if own.bn_group_size and own.bn_group_size > rows:
+        own.span_processes(own.bn_group_size // rows)
+    if own.feature_cache:
+        # The model averages the gradients itself, after its last group; DataParallel would after the first.
+        model.grad_need_sync = False
+
+
 @paddle.no_grad()
 def average_statistics(model: nn.Layer) -> None:
     """Give all processes the mean of their BatchNorm running statistics: one model, whoever extracts or saves."""
     if dist.get_world_size() == 1:
         return
-    for layer in unwrap(model).sublayers():
-        for name in ("_mean", "_variance"):
-            statistic = getattr(layer, name, None)
-            if isinstance(statistic, paddle.Tensor):
-                dist.all_reduce(statistic)
-                statistic.set_value(statistic / dist.get_world_size())
+    statistics = [tensor for layer in batch_norms(unwrap(model)) for tensor in (layer._mean, layer._variance)]
+    if not statistics:
+        return
+    together = paddle.concat([tensor.astype("float32") for tensor in statistics])  # one message, not two per layer
+    dist.all_reduce(together)
+    together /= dist.get_world_size()
+    for tensor, mean in zip(statistics, together.split([tensor.shape[0] for tensor in statistics])):
+        tensor.set_value(mean.astype(tensor.dtype))
+
+
+def check_equal(tensors: dict[str, paddle.Tensor]) -> None:
+    """Check that all processes hold the same bits (``Global.check_ranks``, for debugging: it costs a copy to the host).
+
+    Raises:
+        ISEError: on every process, naming the tensors that differ.
+    """
+    own = {name: zlib.crc32(tensor.numpy().tobytes()) for name, tensor in tensors.items()}
+    everyone: list[dict] = [own]
+    if dist.get_world_size() > 1:
+        everyone = []
+        dist.all_gather_object(everyone, own)
+    different = [name for name in own if len({checksums.get(name) for checksums in everyone}) > 1]
+    if different:
+        raise ISEError(f"the processes no longer hold the same model: {different[0]} and {len(different) - 1} more "
+                       "tensors differ")

@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 import os
+import random
 import time
+import zlib
 
 import numpy as np
 import paddle
+import paddle.distributed as dist
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
@@ -13,7 +16,7 @@ from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_ne
 from ..data import ReIDImages
 from ..errors import ISEError
 from .config import ClusterSettings
-from .distributed import average_statistics, on_first_process, unwrap
+from .distributed import average_statistics, check_equal, on_first_process, share_out, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 
@@ -24,8 +27,9 @@ class ClusterHook:
     """Refreshes the pseudo labels and everything that hangs on them.
 
     Called by :func:`train_epoch_ise`: :meth:`before_epoch` before PaddleClas's step loop (extraction, clustering,
-    memory, batches), :meth:`after_step` after every optimiser step (memory update), :meth:`after_epoch` after the
-    loop. State it keeps: ``labels``, the pseudo labels in force, one per training image.
+    memory, batches), :meth:`after_step` after every optimiser step (memory update, running statistics). State it
+    keeps: ``labels``, the pseudo labels in force, one per training image; the memory and its step are the head's.
+    :meth:`state_dict` has both, so that a resumed run goes on as if it had never been stopped.
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -34,7 +38,8 @@ class ClusterHook:
     def __init__(self, engine):
         self.engine = engine
         self.settings = ClusterSettings.from_config(engine.config)
-        self.head = unwrap(engine.model).head
+        self.model = unwrap(engine.model)
+        self.head = self.model.head
         self.images = engine.train_dataloader.dataset
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
@@ -44,8 +49,13 @@ class ClusterHook:
         transforms = (evaluation.get("Query") or list(evaluation.values())[0])["dataset"]["transform_ops"]
         self.plain_images = ReIDImages(**{**plain, "transform_ops": transforms})
         self.loader_settings = evaluation_loader_settings(evaluation)
+        share_out(engine.model, self.sampler.batch_size)
         for optimizer in engine.optimizer:
             self._call_after_step(optimizer)
+        self.model.checkpoint_state = self.state_dict
+        if hasattr(self.model, "restored_state"):
+            self.set_state_dict(self.model.restored_state)
+            del self.model.restored_state
 
     # PaddleClas calls clear_grad once per optimiser step, in every version, with or without AMP and gradient
     # accumulation: that is where the memory moves.
@@ -67,13 +77,14 @@ class ClusterHook:
 
     def before_epoch(self, epoch_id: int) -> None:
         """Cluster if it is time to, and draw the batches of epoch ``epoch_id`` (counted from 1)."""
-        step = (epoch_id - 1) * self.steps_per_epoch
-        total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
+        # What happens in an epoch depends on its number, not on what was drawn before it: so it can be repeated.
+        seed = [self.sampler.seed, epoch_id, dist.get_rank()]
+        _seed_generators(int(np.random.SeedSequence(seed).generate_state(1)[0]))
         if self.labels is None or (epoch_id - 1) % self.settings.interval == 0:
             features = self._extract()
             self.labels, centroids = on_first_process(lambda: self._cluster(features, epoch_id))
-            topk = self.head.start_epoch(paddle.to_tensor(centroids), step, total)
-            if topk < self.head.topk:
+            self._start_epoch(centroids, (epoch_id - 1) * self.steps_per_epoch)
+            if self.head.active_topk < self.head.topk:
                 logger.warning(f"[Cluster][Epoch {epoch_id}] {len(centroids)} cluster(s): no {self.head.topk} others "
                                "to interpolate to, so this epoch trains without support samples; a smaller "
                                "Cluster.eps gives more clusters")
@@ -82,16 +93,49 @@ class ClusterHook:
             logger.warning(f"[Cluster][Epoch {epoch_id}] fewer clusters than the {self.sampler.clusters_per_batch} of "
                            f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
 
+    def _start_epoch(self, centroids, step):
+        total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
+        self.head.start_epoch(paddle.to_tensor(centroids), step, total)
+
     def after_step(self) -> None:
-        """Show lambda in PaddleClas's log line and let the memory follow the step."""
+        """Show lambda in PaddleClas's log line, let the memory follow the step, and make the processes hold one
+        model: DataParallel averages gradients, but not BatchNorm's running statistics."""
         if self.head.topk:
             meter = self.engine.output_info.setdefault("lambda", AverageMeter("lambda", "7.5f"))
             meter.update(2 * self.head.degree)
         self.head.after_step()
+        average_statistics(self.model)
+        if self.engine.config["Global"].get("check_ranks"):
+            check_equal({**self.model.state_dict(), "centroids": self.head.memory.centroids})
 
-    def after_epoch(self) -> None:
-        """Make the processes hold one model."""
-        average_statistics(self.engine.model)
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The state between two epochs, as arrays: ``labels`` int64 [N], ``images`` (checksum of their names),
+        ``centroids`` float32 [K, D] of the memory, ``step`` and, with AMP, ``scaler.*``."""
+        scaler = getattr(self.engine, "scaler", None)
+        scaler = scaler.state_dict() if scaler else {}
+        return {"labels": self.labels, "images": self._images_checksum(), "step": self.head.step,
+                "centroids": self.head.memory.centroids.numpy(),
+                **{f"scaler.{key}": np.asarray(value) for key, value in scaler.items()}}
+
+    def set_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what :meth:`state_dict` returned.
+
+        Raises:
+            ISEError: if it is of other training images.
+        """
+        if len(state["labels"]) != len(self.images) or state["images"] != self._images_checksum():
+            raise ISEError(f"Global.checkpoints is of a run on {len(state['labels'])} training images, other than the "
+                           f"{len(self.images)} here; resume with the same images, or start from its weights with "
+                           "Global.pretrained_model")
+        self.labels = state["labels"]
+        self._start_epoch(state["centroids"], int(state["step"]))
+        scaler = {key[len("scaler."):]: value for key, value in state.items() if key.startswith("scaler.")}
+        if scaler and getattr(self.engine, "scaler", None):
+            self.engine.scaler.load_state_dict({key: value.item() if value.ndim == 0 else value
+                                                for key, value in scaler.items()})
+
+    def _images_checksum(self):
+        return zlib.crc32("\n".join(self.images.list.names).encode())
 
     def _extract(self):
         started = time.time()
@@ -139,6 +183,12 @@ class ClusterHook:
         np.savez_compressed(temporary, labels=labels, paths=np.array(self.images.list.names), eps=self.settings.eps,
                             **{f"seconds_{part}": value for part, value in self.seconds.items()})
         os.replace(temporary, target)
+
+
+def _seed_generators(seed):
+    paddle.seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
 
 
 def _advice(distance, settings) -> str:

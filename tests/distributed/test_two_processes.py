@@ -1,20 +1,8 @@
-"""Everything distributed runs in real processes, through gloo on the CPU."""
-import os
-import subprocess
-import sys
-
+"""Two processes, through gloo on the CPU."""
 import numpy as np
 import pytest
 from helpers import ROOT
-
-
-def launch(*command, processes=2, cwd, timeout=300):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    prefix = [sys.executable]
-    if processes > 1:
-        prefix += ["-m", "paddle.distributed.launch", "--nproc_per_node", str(processes), "--log_dir", str(cwd / "log")]
-    return subprocess.run([*prefix, *map(str, command)], cwd=cwd, env=environment, text=True, capture_output=True,
-                          timeout=timeout)
+from launching import launch
 
 
 def test_gradients_and_memory_are_those_of_one_process(tmp_path):

@@ -1,0 +1,57 @@
+"""Run by paddle.distributed.launch: steps of a small ISEModel on this process's share of a global batch of 64.
+
+python worker_groups.py TARGET GROUP_SIZE FEATURE_CACHE STEPS
+"""
+import sys
+
+import numpy as np
+import paddle
+import paddle.distributed as dist
+
+import ppcls_ise
+
+ppcls_ise.register()
+
+from ppcls_ise.arch.model import ISEModel  # noqa: E402
+from ppcls_ise.engine.distributed import average_statistics, check_equal, share_out, unwrap  # noqa: E402
+from ppcls_ise.loss import cluster_contrast, label_preserving  # noqa: E402
+
+
+def main(target, group_size, feature_cache, steps):
+    if dist.get_world_size() > 1:
+        dist.init_parallel_env()
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((64, 3, 32, 16)).astype("float32")
+    labels = np.repeat(rng.permutation(20)[:16], 4)
+    centroids = rng.standard_normal((20, 128)).astype("float32")
+    paddle.seed(0)
+    model = ISEModel(Backbone={"name": "PPLCNet_x0_25", "class_expand": 128, "dropout_prob": 0.0},
+                     Neck={"name": "BNNeck", "num_features": 128}, Head={"name": "ISEHead"},
+                     bn_group_size=group_size, feature_cache=feature_cache)
+    model.train()
+    model.head.start_epoch(centroids / np.linalg.norm(centroids, axis=1, keepdims=True), 50, 100)
+    parallel = paddle.DataParallel(model) if dist.get_world_size() > 1 else model
+    rows = 64 // dist.get_world_size()
+    share_out(parallel, rows)
+    own = slice(dist.get_rank() * rows, (dist.get_rank() + 1) * rows)
+    optimizer = paddle.optimizer.SGD(0.1, parameters=model.parameters())
+    for _ in range(steps):
+        output = parallel(paddle.to_tensor(images[own]), paddle.to_tensor(labels[own]))
+        loss = cluster_contrast(output["contrast_rows"], output["contrast_labels"], output["centroids"])
+        loss = loss + label_preserving(output["global_features"], output["support_features"], output["labels"])
+        loss.backward()
+        gradients = {f"gradient {name}": value.grad.numpy() for name, value in model.named_parameters()
+                     if value.grad is not None}
+        optimizer.step()
+        optimizer.clear_grad()
+        model.head.after_step()
+        average_statistics(parallel)
+        check_equal({**unwrap(parallel).state_dict(), "centroids": model.head.memory.centroids})
+    if dist.get_rank() == 0:
+        statistics = {name: value.numpy() for name, value in model.state_dict().items()
+                      if name.endswith(("_mean", "_variance"))}
+        np.savez(target, loss=float(loss), centroids=model.head.memory.centroids.numpy(), **gradients, **statistics)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "True", int(sys.argv[4]))
