@@ -10,6 +10,7 @@ def train(people, tmp_path):
     """Train the tiny configuration in this process; returns (engine, lines of its log)."""
 
     def run(*overrides, name="run"):
+        import paddle
         from ppcls.engine.engine import Engine
 
         from ppcls_ise.engine import load_config, prepare_config
@@ -17,8 +18,10 @@ def train(people, tmp_path):
         output = tmp_path / name
         config = load_config(str(ROOT / "configs/ISE_demo.yaml"),
                              [*TINY, f"Global.image_root={people}", f"Global.output_dir={output}", *overrides])
-        engine = Engine(prepare_config(config, "train"), mode="train")
-        engine.train()
+        # Optimiser states go by the names of parameters, which Paddle counts up within a process.
+        with paddle.utils.unique_name.guard():
+            engine = Engine(prepare_config(config, "train"), mode="train")
+            engine.train()
         log = next(output.rglob("train.log")).read_text()
         return engine, [re.sub(r"^\[[^]]*\] ", "", line) for line in log.splitlines()]
 

@@ -1,0 +1,171 @@
+"""Checkpoints: whole whenever the program dies, and a resumed run is the run that was never stopped."""
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from ppcls_ise.engine import checkpoints
+from ppcls_ise.errors import ISEError
+
+
+def weights(folder, name="latest"):
+    import paddle
+
+    stem = str(next(pathlib.Path(folder).rglob(f"{name}.pdparams")))
+    return {key: value.numpy() for key, value in paddle.load(stem).items() if hasattr(value, "numpy")}
+
+
+def assert_equal(first, second):
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert np.array_equal(value, second[name]), name
+
+
+@pytest.mark.parametrize("overrides", [
+    [],
+    ["Cluster.interval=3", "Arch.Backbone.dropout_prob=0.3"],  # labels and memory of epoch 1 in epoch 3; random layers
+    ["Optimizer.lr={'name':'Cosine','learning_rate':0.001,'warmup_epoch':1}"]])
+def test_a_resumed_run_ends_as_one_that_was_never_stopped(train, overrides):
+    overrides = ["Global.epochs=4", "Global.eval_during_train=True", "Global.save_interval=1", *overrides]
+    whole, lines = train(*overrides, name="whole")
+    stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_2.pdparams")))[:-len(".pdparams")]
+    resumed, resumed_lines = train(*overrides, f"Global.checkpoints={stem}", name="resumed")
+    assert_equal(weights(whole.output_dir), weights(resumed.output_dir))
+    steps = [line.split(", batch_cost")[0] for line in lines if "[Iter" in line]
+    assert [line.split(", batch_cost")[0] for line in resumed_lines if "[Iter" in line] == steps[6:]
+    states = [checkpoints.verify(str(next(pathlib.Path(engine.output_dir).rglob("latest.pdparams")))[:-9])
+              for engine in (whole, resumed)]
+    for name in states[0].keys() - {"crc32.pdparams", "crc32.pdopt", "crc32.pdstates"}:  # paddle's pickles differ
+        assert np.array_equal(states[0][name], states[1][name]), name
+
+
+def test_a_worse_epoch_does_not_become_the_best_model_of_a_resumed_run(train):
+    first, _ = train("Global.epochs=1", "Global.eval_during_train=True", name="first")
+    stem = str(next(pathlib.Path(first.output_dir).rglob("latest.pdparams")))[:-9]
+    first.model.best_metric = 1.0  # no epoch is better than that
+    from ppcls.utils import save_load
+
+    save_load.save_model(first.model, first.optimizer, {"metric": 0.5, "epoch": 1}, os.path.dirname(stem),
+                         prefix="latest")
+    resumed, _ = train("Global.epochs=2", "Global.eval_during_train=True", f"Global.checkpoints={stem}", name="resumed")
+    assert not list(pathlib.Path(resumed.output_dir).rglob("best_model.pdparams"))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """``save(epoch)`` saves a small model as ``latest``; returns (save, stem)."""
+    import paddle
+    from ppcls.utils import save_load
+
+    folder = tmp_path_factory.mktemp("saved")
+    model = paddle.nn.Linear(3, 2)
+    optimizer = paddle.optimizer.Adam(parameters=model.parameters())
+
+    def save(epoch, prefix="latest"):
+        model.weight.set_value(paddle.full([3, 2], float(epoch)))
+        save_load.save_model(model, [optimizer], {"metric": 0.0, "epoch": epoch}, str(folder), prefix=prefix)
+
+    return save, str(folder / "latest")
+
+
+class Killed(BaseException):
+    """What a kill does to the function it meets: nothing after it happens."""
+
+
+CALLS = [(checkpoints.os, "rename"), (checkpoints.os, "replace"), (checkpoints.os, "fsync"),
+         (checkpoints.np, "savez"), (checkpoints.shutil, "rmtree"), (checkpoints.os, "makedirs")]
+
+
+def test_a_kill_between_any_two_calls_leaves_a_whole_checkpoint(saved, monkeypatch):
+    import paddle
+
+    save, stem = saved
+    places = 0
+    for module, name in [*CALLS, (paddle, "save")]:
+        original = getattr(module, name)
+        for dies_after in range(20):
+            save(1)
+            calls = []
+
+            def dying(*arguments, _original=original, _last=dies_after, _calls=calls, **options):
+                if len(_calls) == _last:
+                    raise Killed
+                _calls.append(arguments)
+                return _original(*arguments, **options)
+
+            monkeypatch.setattr(module, name, dying)
+            try:
+                save(2)
+                survived = True
+            except Killed:
+                survived = False
+            monkeypatch.setattr(module, name, original)
+            if survived:
+                break
+            places += 1
+            checkpoints.settle(stem)
+            epoch = int(checkpoints.verify(stem)["epoch"])
+            state = paddle.load(stem + ".pdstates")
+            assert epoch == state["epoch"] in (1, 2)
+            assert float(paddle.load(stem + ".pdparams")["weight"][0, 0]) == epoch, (name, dies_after)
+        else:
+            raise AssertionError(f"{name} is called more than 20 times")
+    assert places > 15
+
+
+@pytest.mark.parametrize("part", [".pdparams", ".pdopt", ".pdstates", ".ise.npz"])
+def test_a_damaged_file_is_named_with_the_newest_sound_checkpoint(saved, part):
+    save, stem = saved
+    for epoch, prefix in ((1, "epoch_1"), (2, "epoch_2"), (3, "latest")):
+        save(epoch, prefix)
+    content = bytearray(pathlib.Path(stem + part).read_bytes())
+    content[len(content) // 2] ^= 255
+    pathlib.Path(stem + part).write_bytes(content)
+    with pytest.raises(ISEError, match=f"latest{part} is damaged") as error:
+        checkpoints.load_whole(None)({"checkpoints": stem}, None, [])
+    assert f"Global.checkpoints={os.path.dirname(stem)}/epoch_2 (epoch 2)" in str(error.value)
+
+
+def test_mistakes_are_told(train, saved):
+    save, stem = saved
+    save(1)
+    with pytest.raises(ISEError, match="none of the 2 weights belongs to the model"):
+        train(f"Global.checkpoints={stem}")
+    first, _ = train("Global.epochs=1", name="first")
+    stem = str(next(pathlib.Path(first.output_dir).rglob("latest.pdparams")))[:-9]
+    with pytest.raises(ISEError, match="weights of another architecture"):
+        train(f"Global.checkpoints={stem}", "Arch.Backbone.name=PPLCNet_x0_25", "Arch.Backbone.class_expand=320",
+              "Arch.Neck.num_features=320")
+    with pytest.raises(ISEError, match="other than the"):
+        train(f"Global.checkpoints={stem}", "DataLoader.Train.dataset.cls_label_path=bounding_box_test",
+              "Global.epochs=2", name="other")
+    _, lines = train(f"Global.checkpoints={stem}", "Global.epochs=1", name="again")
+    assert any("nothing is left to train" in line for line in lines)
+
+
+@pytest.mark.parametrize("overrides, message", [
+    (["Arch.bn_group_size=7"], "does not divide DataLoader.Train.sampler.batch_size 16"),
+    (["Arch.bn_group_size=2"], "must be a multiple of num_instances 4"),
+    (["Arch.bn_group_size=many"], "is a number of images"),
+    (["Global.feature_cache=True"], "set Arch.bn_group_size")])
+def test_group_sizes_that_cannot_be(train, overrides, message):
+    with pytest.raises(ISEError, match=message):
+        train(*overrides)
+
+
+def test_amp_is_ignored_on_the_cpu(train):
+    engine, _ = train("AMP={'use_amp':True,'scale_loss':128.0,'use_dynamic_loss_scaling':True,'level':'O1'}",
+                      "Global.epochs=1", "Global.iter_per_epoch=1")
+    assert engine.config["AMP"] is None
+
+
+def test_groups_and_cache_train_and_resume(train):
+    overrides = ["Arch.bn_group_size=8", "Global.feature_cache=True", "Global.check_ranks=True", "Global.save_interval=1"]
+    whole, _ = train(*overrides, name="whole")
+    stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_1.pdparams")))[:-9]
+    resumed, _ = train(*overrides, f"Global.checkpoints={stem}", name="resumed")
+    assert_equal(weights(whole.output_dir), weights(resumed.output_dir))
+    without, _ = train("Arch.bn_group_size=8", name="without")
+    for name, value in weights(without.output_dir).items():
+        assert np.abs(value - weights(whole.output_dir)[name]).max() < 1e-3, name
