@@ -104,7 +104,7 @@ class ISEModel(RecModel):
             self.statistics.start_group(index, groups)
             parts.append(embed(part))
         pooled, neck = (paddle.concat(rows) for rows in zip(*parts))
-        features = F.normalize(neck, axis=-1)
+        features = F.normalize(neck.astype("float32"), axis=-1)
         return {"backbone": pooled, "neck": neck, "features": features, **self.head(features, label)}
 
     def _embed(self, x):
@@ -132,7 +132,7 @@ class ISEModel(RecModel):
             if paddle.is_grad_enabled():
                 self.statistics.hold()
             pooled, neck = embed(x)
-            return pooled + token, neck + token
+            return pooled + token.astype(pooled.dtype), neck + token.astype(neck.dtype)
 
         return lambda x: recompute(embed_once_more, x, token)
 

@@ -120,3 +120,12 @@ def test_batches_that_do_not_divide_are_refused(world):
 def test_training_without_the_hook_says_so():
     with pytest.raises(ValueError, match="train_mode: ise"):
         iter(PseudoLabelSampler(None, 16, 4, 5))
+
+
+@pytest.mark.parametrize("clusters, processes, expected", [
+    (16, 1, 16), (13, 1, 12), (5, 1, 4), (3, 1, 3), (13, 2, 8), (9, 2, 8), (7, 2, 6), (13, 4, 12), (3, 4, 4)])
+def test_smaller_batches_still_fill_batch_norm_groups(world, clusters, processes, expected):
+    # Groups of 4 clusters: as many whole groups for every process as there are clusters for, else equal shares.
+    world(0, processes)
+    sampler = PseudoLabelSampler(None, 64, 4, 2, group_size=16)
+    assert sampler.start_epoch(np.repeat(np.arange(clusters), 3), None, 1) == expected

@@ -1,0 +1,125 @@
+"""Kill trainings with SIGKILL at random moments, resume them, and compare the final weights with an untouched run.
+
+python benchmarks/kill_and_resume.py --kills 20      # loader workers 0 and 2, processes 1 and 2, in turn
+
+Half of the kills come at a random time, the others in the middle of a save (as soon as a save has begun).
+"""
+import argparse
+import glob
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import psutil  # comes with VisualDL
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+sys.path[:0] = [ROOT, os.path.join(ROOT, "tests")]
+
+from training import TINY  # noqa: E402
+
+from ppcls_ise.data.synthetic import make_synthetic  # noqa: E402
+
+
+def start(folder, workers, processes, checkpoint=None):
+    overrides = [*TINY, f"Global.image_root={folder}/people", f"Global.output_dir={folder}/output", "Global.epochs=4",
+                 "Global.eval_during_train=True", f"DataLoader.Train.loader.num_workers={workers}"]
+    if checkpoint:
+        overrides.append(f"Global.checkpoints={checkpoint}")
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "paddle.distributed.launch", "--nproc_per_node", str(processes), "--log_dir", f"{folder}/log"]
+    command += [f"{ROOT}/tools/train.py", "-c", f"{ROOT}/configs/ISE_demo.yaml",
+                *(word for override in overrides for word in ("-o", override))]
+    with open(f"{folder}/console.txt", "a") as console:
+        return subprocess.Popen(command, cwd=folder, stdout=console, stderr=console)
+
+
+def weights(folder):
+    import paddle
+
+    path, = glob.glob(f"{folder}/output/**/latest.pdparams", recursive=True)
+    return {name: value.numpy() for name, value in paddle.load(path).items() if hasattr(value, "numpy")}
+
+
+def kill_tree(root):
+    """SIGKILL to a process and all that it has started (a launcher's processes have groups of their own)."""
+    process = psutil.Process(root)
+    for one in [process, *process.children(recursive=True)]:
+        try:
+            os.kill(one.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # gone by itself
+
+
+def kill_when(training, folder, moment, in_a_save):
+    """Kill the training and its processes; returns whether it was still running."""
+    deadline = time.time() + moment
+    while training.poll() is None:
+        if time.time() > deadline and (not in_a_save or glob.glob(f"{folder}/output/**/.*.sav*", recursive=True,
+                                                                   include_hidden=True)):
+            kill_tree(training.pid)
+            training.wait()
+            return True
+        time.sleep(0.0005)
+    return False
+
+
+def latest(folder):
+    """The stem of ``latest``, be it in place or complete beside it; None before the first save."""
+    for pattern in (f"{folder}/output/**/latest.pdparams", f"{folder}/output/**/.latest.saved/latest.pdparams"):
+        for path in glob.glob(pattern, recursive=True, include_hidden=True):
+            return path[:-len(".pdparams")].replace("/.latest.saved", "")
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    base = tempfile.mkdtemp(prefix="kill_and_resume_")
+    cases = [(workers, processes) for processes in (1, 2) for workers in (0, 2)]
+    whole, seconds = {}, {}
+    different = 0
+    for number in range(-len(cases), arguments.kills):
+        workers, processes = case = cases[number % len(cases)]
+        folder = f"{base}/{number + len(cases)}"
+        make_synthetic(f"{folder}/people", identities=24, test_identities=6, images_per_identity=4, cameras=3,
+                       height=64, width=32)
+        started = time.time()
+        if number < 0:
+            assert start(folder, workers, processes).wait() == 0, f"see {folder}/console.txt"
+            whole[case], seconds[case] = weights(folder), time.time() - started
+            print(f"{workers} workers, {processes} processes: {seconds[case]:.0f} s untouched", flush=True)
+            continue
+        in_a_save = number // len(cases) % 2 == 1
+        moment = rng.uniform(0.3, 0.9) * seconds[case]
+        killed = kill_when(start(folder, workers, processes), folder, moment, in_a_save)
+        checkpoint = latest(folder)
+        left = sorted(os.path.basename(path) for path in glob.glob(f"{folder}/output/**/.*.sav*", recursive=True,
+                                                                   include_hidden=True))
+        if start(folder, workers, processes, checkpoint).wait():
+            print(f"resuming failed, see {folder}/console.txt")
+            different += 1
+            continue
+        found = weights(folder)
+        equal = all(np.array_equal(value, found[name]) for name, value in whole[case].items())
+        different += not equal
+        print(f"kill {number + 1}: {workers} workers, {processes} processes, "
+              f"{'in a save' if in_a_save else 'anywhere'}: {'killed' if killed else 'was through'} after "
+              f"{moment:.1f} s, left {left or 'nothing half done'}, resumed from {'the start' if not checkpoint else 'latest'}: "
+              f"{'equal' if equal else 'DIFFERENT'}", flush=True)
+        shutil.rmtree(folder)
+    print(f"{arguments.kills} kills, {different} resumed runs differ")
+    sys.exit(bool(different))
+
+
+if __name__ == "__main__":
+    main()
