@@ -1,10 +1,10 @@
 """As ppcls/engine: the clustering hook around PaddleClas's engine, extraction and evaluation."""
 from .config import ClusterSettings, load_config, prepare_config
-from .evaluation import choose_evaluation
+from .evaluation import choose_evaluation, log_best_and_last, query_and_gallery
 from .export import export
 from .extraction import extract_features
 from .hook import ClusterHook
 from .train_ise import train_epoch_ise
 
 __all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "export", "extract_features", "load_config",
-           "prepare_config", "train_epoch_ise"]
+           "log_best_and_last", "prepare_config", "query_and_gallery", "train_epoch_ise"]

@@ -16,6 +16,7 @@ from .config import ClusterSettings
 from .distributed import average_statistics, on_first_process, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
+from .report import run_report
 
 __all__ = ["ClusterHook"]
 
@@ -89,9 +90,10 @@ class ClusterHook:
             meter.update(2 * self.head.degree)
         self.head.after_step()
 
-    def after_epoch(self) -> None:
-        """Make the processes hold one model."""
+    def after_epoch(self, epoch_id: int) -> None:
+        """Make the processes hold one model, and keep the epoch's figures."""
         average_statistics(self.engine.model)
+        run_report(self.engine).write_training(epoch_id)
 
     def _extract(self):
         started = time.time()
@@ -107,6 +109,7 @@ class ClusterHook:
         logger.info(f"[Cluster][Epoch {epoch_id}] images: {len(labels)}, clusters: {len(sizes)}, outliers: "
                     f"{(labels < 0).sum()}, cluster size min/median/max: {sizes.min()}/{int(np.median(sizes))}/"
                     f"{sizes.max()}, {seconds}")
+        run_report(self.engine).write_clusters(epoch_id, labels, self.images, previous=self.labels)
         self._write(labels, epoch_id)
         return labels, cluster_centroids(features.numpy(), labels)
 
