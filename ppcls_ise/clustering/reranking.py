@@ -6,12 +6,10 @@ from scipy.sparse import csr_matrix
 
 from ._encoding import average, encode, log_weights, mutual
 from ._pairs import pairs, transpose
+from ._search import EXTRA, refine
+from ._symmetric_scan import symmetric_scan
 from .features import as_features, over_rows, squared_norms
 from .jaccard import _checked, _join, _stack
-from .neighbours import nearest_neighbours
-
-# Floats of one block of distances while the farthest image of each row is looked for: 64 MB.
-BLOCK_FLOATS = 2 ** 24
 
 
 class ReRanking:
@@ -46,8 +44,9 @@ class ReRanking:
         self._x = np.concatenate([as_features(query), as_features(gallery)])
         self._queries = len(query)
         self._norms = squared_norms(self._x)
-        self._farthest = _farthest(self._x, self._norms)
-        self._similarity = self._jaccard(k1, k2) if len(self._x) else csr_matrix((0, 0), dtype=np.float32)
+        # Zhong et al. do not count the image itself among the k1.
+        neighbours, self._farthest = _search(self._x, self._norms, max(k1 + 1, k2))
+        self._similarity = self._jaccard(neighbours, k1, k2)
 
     def __call__(self, part: slice) -> np.ndarray:
         """``[q, G]`` float32 distances of a slice of the queries, ascending = better."""
@@ -63,12 +62,11 @@ class ReRanking:
         distances[near.row, near.col] -= (1 - self.lambda_value) * near.data
         return distances
 
-    def _jaccard(self, k1, k2):
+    def _jaccard(self, neighbours, k1, k2):
         """CSR ``[Q, G]``: 1 - Jaccard distance; an absent entry is 0."""
         x, count = self._x, len(self._x)
-        # Zhong et al. do not count the image itself among the k1, nor among the k1 / 2 of the expansion.
         full, half = min(k1 + 1, count), min(round(k1 / 2) + 1, count)
-        neighbours = _checked(x, max(full, k2), nearest_neighbours(x, max(full, k2)))
+        neighbours = _checked(x, max(full, k2), neighbours)
         sets = np.ascontiguousarray(neighbours[:, :full])
         reciprocal = _stack(over_rows(mutual, count, sets, full))
         near = _stack(over_rows(mutual, count, sets, half))
@@ -77,7 +75,7 @@ class ReRanking:
         # encode() gives softmax(-d); the softmax of -d / farthest is that to the power of 1 / farthest, normalised.
         lengths = np.diff(indptr)
         weights **= np.repeat(1 / self._farthest, lengths)
-        weights /= np.repeat(np.add.reduceat(weights, indptr[:-1]), lengths)
+        weights /= np.repeat(np.add.reduceat(weights, indptr[:-1]), lengths) if count else 1
         encoding = indptr, columns, weights
         if k2 > 1:
             encoding = _join(over_rows(average, count, np.ascontiguousarray(neighbours[:, :k2]), *encoding))
@@ -89,14 +87,9 @@ class ReRanking:
         return similarity[:, self._queries:]
 
 
-def _farthest(x, norms):
-    """``[N]`` float32 squared distance of each row to its farthest; 1 where all rows are the same."""
-    farthest = np.empty(len(x), np.float32)
-    step = max(1, BLOCK_FLOATS // max(1, len(x)))
-    for start in range(0, len(x), step):
-        part = slice(start, start + step)
-        products = x[part] @ x.T
-        products *= -2
-        products += norms
-        farthest[part] = products.max(axis=1) + norms[part]
-    return np.where(farthest > 0, farthest, np.float32(1))
+def _search(x, norms, k):
+    """The k nearest rows of each row, as :func:`nearest_neighbours`, and the squared distance to its farthest."""
+    k = min(k, len(x))
+    found, distances, farthest = symmetric_scan(x, norms, min(len(x), k + EXTRA))
+    found, _ = refine(x, norms, np.arange(len(x)), found, distances, k)
+    return found, np.where(farthest > 0, farthest, np.float32(1))  # 1 where all rows are the same

@@ -68,7 +68,8 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     """
     settings = engine.config["Global"]
     query, gallery = query_and_gallery(engine)
-    result = on_first_process(lambda: _evaluate(metric, query, gallery, settings))
+    result = on_first_process(
+        lambda: evaluate_splits(metric, query, gallery, evaluation_rules(query, gallery, settings)))
     figures = metric.summary(result)
     total = len(query.images)
     how = [f"protocol: {settings.get('protocol', 'market')}"]
@@ -84,25 +85,43 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     return figures[settings.get("best_metric", "mAP")]
 
 
-def _evaluate(metric, query, gallery, settings):
+def evaluation_rules(query: Split, gallery: Split, settings: dict) -> dict:
+    """How ``Global`` wants query and gallery ranked: ``protocol``, ``own`` and ``distances`` of ``metric.evaluate``.
+
+    Raises:
+        ISEError: as :func:`reid_evaluation` does.
+    """
     protocol = settings.get("protocol", "market")
-    camids = query.images.camids, gallery.images.camids
-    if any(ids is None or (ids < 0).all() for ids in camids):
+    if any(_cameras(split) is None for split in (query, gallery)):
         if protocol == "same_camera":
             raise ISEError("Global.protocol same_camera needs camera ids, which these images do not tell: set the "
                            "data sets' pattern, or use protocol all")
         logger.info("[Eval] no camera ids: nothing is removed from a query's ranking but the query image itself")
-        camids = None, None
-    try:
-        distances = None
-        if settings.get("re_ranking"):
-            logger.info("[Eval] re-ranking: k1 20, k2 6, lambda 0.3")
+        protocol = "all"
+    distances = None
+    if settings.get("re_ranking"):
+        logger.info("[Eval] re-ranking: k1 20, k2 6, lambda 0.3")
+        try:
             distances = ReRanking(query.features, gallery.features)
-        return metric(query.features, query.images.pids, camids[0], gallery.features, gallery.images.pids, camids[1],
-                      protocol=protocol, own=own_images(query.images.list, gallery.images.list),
-                      distances=distances, progress=Progress("[Eval] ranking", "queries"))
+        except ValueError as error:
+            raise ISEError(f"[Eval] {error}") from error
+    return {"protocol": protocol, "own": own_images(query.images.list, gallery.images.list), "distances": distances}
+
+
+def evaluate_splits(metric: ReIDMetric, query: Split, gallery: Split, rules: dict) -> dict:
+    """Result of :func:`ppcls_ise.metric.evaluate` by :func:`evaluation_rules`."""
+    sides = [(split.features, split.images.pids, _cameras(split)) for split in (query, gallery)]
+    if any(camids is None for _, _, camids in sides):
+        sides = [(*side[:2], None) for side in sides]
+    try:
+        return metric(*sides[0], *sides[1], **rules, progress=Progress("[Eval] ranking", "queries"))
     except ValueError as error:
         raise ISEError(f"[Eval] {error}") from error
+
+
+def _cameras(split):
+    camids = split.images.camids
+    return None if camids is None or (camids < 0).all() else camids
 
 
 def own_images(query, gallery) -> np.ndarray:

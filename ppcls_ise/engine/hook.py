@@ -68,6 +68,7 @@ class ClusterHook:
 
     def before_epoch(self, epoch_id: int) -> None:
         """Cluster if it is time to, and draw the batches of epoch ``epoch_id`` (counted from 1)."""
+        run_report(self.engine).begin_epoch()
         step = (epoch_id - 1) * self.steps_per_epoch
         total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
         if self.labels is None or (epoch_id - 1) % self.settings.interval == 0:

@@ -51,12 +51,19 @@ class RunReport:
         logger.info(f"[Cluster][Epoch {epoch_id}] {shown}")
         return figures
 
+    def begin_epoch(self) -> None:
+        """Remember the learning rate: PaddleClas sets the next epoch's before an epoch is over."""
+        self.lr = float(self.engine.optimizer[-1].get_lr())
+
     def write_training(self, epoch_id: int) -> None:
-        """Mean losses, lambda and learning rate of the epoch's steps; before PaddleClas clears its meters."""
+        """Mean losses and lambda of the epoch's steps, and the learning rate it began with.
+
+        Called before PaddleClas clears its meters.
+        """
         # VisualDL has these already, step by step, from PaddleClas.
         if dist.get_rank() == 0:
             figures = {name: float(meter.avg) for name, meter in self.engine.output_info.items()}
-            self.training.put(epoch_id, {**figures, "lr": float(self.engine.optimizer[-1].get_lr())})
+            self.training.put(epoch_id, {**figures, "lr": self.lr})
 
     def write_evaluation(self, epoch_id: int, figures: dict) -> None:
         """Figures of an evaluation in training, name -> fraction."""
