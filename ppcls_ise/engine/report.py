@@ -76,12 +76,19 @@ class RunReport:
         for name, value in figures.items():
             logger.scaler(f"{group}/{name}", value, epoch_id, self.engine.vdl_writer)
 
-    def summarise(self, best_metric: str) -> list[str]:
-        """Lines on the best and the last evaluated epoch; none where there was no evaluation."""
+    def best_epoch(self, best_metric: str) -> int | None:
+        """The evaluated epoch with the highest figure, the first of equal ones; None before any evaluation.
+
+        Its figures are ``evaluation.rows[epoch]``: of the interrupted run too, where this one was resumed.
+        """
         rows = self.evaluation.rows
-        if not rows:
+        return max(sorted(rows), key=lambda epoch: rows[epoch].get(best_metric, 0), default=None)
+
+    def summarise(self, best_metric: str) -> list[str]:
+        """Lines on the last and the best evaluated epoch; none where there was no evaluation."""
+        rows, best = self.evaluation.rows, self.best_epoch(best_metric)
+        if best is None:
             return []
-        best = max(sorted(rows), key=lambda epoch: rows[epoch].get(best_metric, 0))
         lines = [f"{name} epoch {epoch}: " + ", ".join(
             f"{key}: {value:.5f}" for key, value in rows[epoch].items() if key != "epoch")
             for name, epoch in (("last", max(rows)), ("best", best))]

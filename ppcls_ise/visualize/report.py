@@ -101,7 +101,8 @@ def _key_figures(retrieval, figures):
         "Mixed: clusters of more than one identity. Split: identities in more than one cluster. Cross camera: clusters "
         "that span cameras.")]
     if retrieval is not None:
-        parts = [page.cards({name: f"{100 * value:.1f} %" for name, value in retrieval.figures.items()}),
+        parts = [page.cards({name.replace("rank", "rank-"): f"{100 * value:.1f} %"
+                             for name, value in retrieval.figures.items()}),
                  page.text(f"Retrieval with these weights, {len(retrieval.query.paths)} queries in a gallery of "
                            f"{len(retrieval.gallery.paths)}: {retrieval.rules}."), *parts]
     return "".join(parts)

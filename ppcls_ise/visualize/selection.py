@@ -58,7 +58,7 @@ def rank_lists(chosen, query, gallery, ap=None, protocol="market", own=None, dis
     return lists
 
 
-def cluster_sheets(labels: np.ndarray, pids: np.ndarray | None, clusters: int = 3, images: int = 14) -> dict:
+def cluster_sheets(labels: np.ndarray, pids: np.ndarray | None, clusters: int = 3, images: int = 13) -> dict:
     """The clusters to look at.
 
     Args:

@@ -69,6 +69,10 @@ def test_best_and_last_are_told(tmp_path, monkeypatch):
     assert lines[0] == "[Eval] last epoch 3: mAP: 0.30000, rank1: 0.60000"
     assert lines[1] == "[Eval] best epoch 2: mAP: 0.20000, rank1: 0.70000"
     assert "picked by rank1 on the test set" in lines[2]
+    resumed = RunReport(engine(tmp_path, checkpoints="latest"))
+    assert resumed.best_epoch("rank1") == 2 and resumed.evaluation.rows[2]["rank1"] == 0.7
+    resumed.write_clusters(4, np.array([0, 0]), types.SimpleNamespace(pids=None, camids=None), None)
+    assert RunReport(engine(tmp_path)).best_epoch("mAP") is None
 
 
 def test_clusters_without_identities(tmp_path):
