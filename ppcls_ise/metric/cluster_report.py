@@ -68,8 +68,8 @@ def _against_identities(labels, pids, camids):
     report, inside = {}, labels >= 0
     if inside.any():
         clusters, identities = labels[inside], pids[inside]
-        pairs, counts = np.unique(np.stack([clusters, identities]), axis=1, return_counts=True)
-        starts = np.flatnonzero(np.diff(pairs[0], prepend=-1))
+        first, counts = _joint(clusters, identities)
+        starts = np.flatnonzero(np.diff(clusters[first], prepend=-1))
         report["purity"] = float(np.maximum.reduceat(counts, starts).sum() / len(clusters))
         report["identities_per_cluster"], report["mixed"] = _share_of_many(clusters, identities)
         report["clusters_per_identity"], report["split"] = _share_of_many(identities, clusters)
@@ -93,12 +93,20 @@ def _own_classes(labels):
 
 def _share_of_many(groups, values):
     """Mean number of different values in a group, and the share of groups with more than one."""
-    pairs = np.unique(np.stack([groups, values]), axis=1)
-    many = np.unique(pairs[0], return_counts=True)[1]
+    many = np.unique(groups[_joint(groups, values)[0]], return_counts=True)[1]
     return float(many.mean()), float((many > 1).mean())
 
 
 def _pairs(*keys):
     """How many pairs of images agree in all keys."""
-    counts = np.unique(np.stack(keys), axis=1, return_counts=True)[1].astype(np.int64)
+    counts = _joint(*keys)[1].astype(np.int64)
     return int((counts * (counts - 1) // 2).sum())
+
+
+def _joint(*keys):
+    """The different combinations of keys, sorted: an image of each, and how many there are of it."""
+    code = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        names, place = np.unique(key, return_inverse=True)
+        code = code * len(names) + place
+    return np.unique(code, return_index=True, return_counts=True)[1:]
