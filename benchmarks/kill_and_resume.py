@@ -114,8 +114,8 @@ def main():
         different += not equal
         print(f"kill {number + 1}: {workers} workers, {processes} processes, "
               f"{'in a save' if in_a_save else 'anywhere'}: {'killed' if killed else 'was through'} after "
-              f"{moment:.1f} s, left {left or 'nothing half done'}, resumed from {'the start' if not checkpoint else 'latest'}: "
-              f"{'equal' if equal else 'DIFFERENT'}", flush=True)
+              f"{moment:.1f} s, left {left or 'nothing half done'}, resumed from "
+              f"{'the start' if not checkpoint else 'latest'}: {'equal' if equal else 'DIFFERENT'}", flush=True)
         shutil.rmtree(folder)
     print(f"{arguments.kills} kills, {different} resumed runs differ")
     sys.exit(bool(different))

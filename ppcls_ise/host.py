@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import types
 
 __all__ = ["HostError", "activate", "register"]
 
@@ -68,6 +69,7 @@ def _folder_of(package, levels):
 def register() -> None:
     """Make ISE's names known to PaddleClas, which looks them up by name in its own modules."""
     activate()
+    _bridge_visualdl()
     import ppcls.arch
     import ppcls.data
     import ppcls.engine.engine
@@ -97,6 +99,28 @@ def register() -> None:
     ppcls.engine.engine.init_model = engine.load_whole(ppcls.engine.engine.init_model)
     _bridge_train_mode(ppcls.engine)
     _bridge_zero_dim_tensors(ppcls.engine.train)
+
+
+def _bridge_visualdl():
+    """PaddleClas imports VisualDL whether or not it is to write anything: without it, nothing is written."""
+    if "visualdl" in sys.modules or importlib.util.find_spec("visualdl") is not None:
+        return
+
+    class LogWriter:
+        def __init__(self, *args, **kwargs):
+            from ppcls.utils import logger
+
+            logger.warning("Global.use_visualdl: VisualDL is not installed (pip install visualdl), so there will be "
+                           "no curves in it; those in the csv files of the output folder are written all the same")
+
+        def add_scalar(self, *args, **kwargs):
+            """Nothing to write to."""
+
+        def close(self):
+            """Nothing to close."""
+
+    sys.modules["visualdl"] = types.ModuleType("visualdl")
+    sys.modules["visualdl"].LogWriter = LogWriter
 
 
 def _bridge_train_mode(ppcls_engine):

@@ -46,35 +46,28 @@ def trained_weights():
 def rank_lists(model_dir, folder, target):
     """Search the gallery with some queries through Paddle Inference and draw what was found."""
     import numpy as np
-    from PIL import Image, ImageDraw
 
     from ppcls_ise.data.images import list_images
     from ppcls_ise.inference import FeatureExtractor
+    from ppcls_ise.visualize import contact_sheet, rank_lists
+    from ppcls_ise.visualize.pictures import BAD, GOOD, PLAIN
 
     extractor = FeatureExtractor(model_dir)
     queries, gallery = list_images(folder, "query"), list_images(folder, "bounding_box_test")
     chosen = np.linspace(0, len(queries.names) - 1, QUERIES).astype(int)
-    gallery_features = extractor([gallery.path(i) for i in range(len(gallery.names))])
-    similarity = extractor([queries.path(i) for i in chosen]) @ gallery_features.T
-    width, height, gap = 64, 128, 8
-    sheet = Image.new("RGB", ((MATCHES + 1) * (width + gap) + 4 * gap, QUERIES * (height + 2 * gap) + gap), "white")
-    draw = ImageDraw.Draw(sheet)
+    found = rank_lists(
+        range(len(chosen)),
+        (extractor([queries.path(i) for i in chosen]), queries.pids[chosen], queries.camids[chosen]),
+        (extractor([gallery.path(i) for i in range(len(gallery.names))]), gallery.pids, gallery.camids), top=MATCHES)
     print("\n  query (identity, camera) -> nearest gallery images of other cameras: identity (similarity), * is right")
-    for row, query in enumerate(chosen):
-        same = (gallery.pids == queries.pids[query]) & (gallery.camids == queries.camids[query])
-        found = np.argsort(np.where(same, np.inf, -similarity[row]), kind="stable")[:MATCHES]
-        top = gap + row * (height + 2 * gap)
-        sheet.paste(Image.open(queries.path(query)).resize((width, height)), (gap, top))
-        cells = []
-        for column, match in enumerate(found):
-            right = gallery.pids[match] == queries.pids[query]
-            left = 4 * gap + (column + 1) * (width + gap)
-            sheet.paste(Image.open(gallery.path(match)).resize((width, height)), (left, top))
-            draw.rectangle((left - 3, top - 3, left + width + 2, top + height + 2), width=3,
-                           outline="#1a9850" if right else "#d73027")
-            cells.append(f"{gallery.pids[match]}{'*' if right else ''} ({similarity[row, match]:.2f})")
-        print(f"  {queries.pids[query]:4d}, c{queries.camids[query]} -> " + "  ".join(cells[:5]))
-    sheet.save(target)
+    sheet = []
+    for query, row in zip(chosen, found):
+        cells = [(gallery.path(g), GOOD if right else BAD, f"{gallery.pids[g]}{'*' * bool(right)} ({similarity:.2f})")
+                 for g, right, similarity in zip(row.matches, row.right, row.similarity)]
+        sheet.append([(queries.path(query), PLAIN, str(queries.pids[query])), *cells])
+        print(f"  {queries.pids[query]:4d}, c{queries.camids[query]} -> "
+              + "  ".join(caption for _, _, caption in cells[:5]))
+    contact_sheet(sheet).save(target)
 
 
 def main():

@@ -4,5 +4,13 @@ On several devices: python -m paddle.distributed.launch tools/train.py -c config
 """
 import _engine
 
+
+def train(engine):
+    from ppcls_ise.engine import log_best_and_last
+
+    engine.train()
+    log_best_and_last(engine)
+
+
 if __name__ == "__main__":
-    _engine.run("train", lambda engine: engine.train())
+    _engine.run("train", train)

@@ -1,11 +1,11 @@
 """As ppcls/engine: the clustering hook around PaddleClas's engine, extraction and evaluation."""
 from .checkpoints import load_whole, save_whole
 from .config import ClusterSettings, load_config, prepare_config
-from .evaluation import choose_evaluation
+from .evaluation import choose_evaluation, log_best_and_last, query_and_gallery
 from .export import export
 from .extraction import extract_features
 from .hook import ClusterHook
 from .train_ise import train_epoch_ise
 
 __all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "export", "extract_features", "load_config",
-           "load_whole", "prepare_config", "save_whole", "train_epoch_ise"]
+           "load_whole", "log_best_and_last", "prepare_config", "query_and_gallery", "save_whole", "train_epoch_ise"]

@@ -13,7 +13,7 @@ from ppcls.utils import logger
 
 from ..arch.bn_groups import check_group_size
 from ..errors import ISEError
-from ..metric import PROTOCOLS
+from ..metric import PROTOCOLS, ReIDMetric
 from .checkpoints import settle
 
 __all__ = ["ClusterSettings", "load_config", "prepare_config"]
@@ -131,11 +131,14 @@ def prepare_config(config: dict, mode: str) -> dict:
     settings["device"] = _device(settings.get("device", "auto"))
     if settings.get("protocol", "market") not in PROTOCOLS:
         raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
+    for key in ("flip_test", "re_ranking", "use_visualdl"):
+        if not isinstance(settings.setdefault(key, False), bool):
+            raise ISEError(f"Global.{key} is True or False, not {settings[key]!r}")
+    _check_best_metric(settings, config.get("Metric"))
     if settings.get("train_mode") not in (None, "ise") and config["Arch"].get("name") == "ISEModel":
         raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
-    settings.setdefault("use_visualdl", False)
     _complete_image_root(settings.get("image_root"), config.get("DataLoader"))
     config.setdefault("profiler_options", None)
     if mode == "export" and not settings["pretrained_model"]:
@@ -147,6 +150,19 @@ def prepare_config(config: dict, mode: str) -> dict:
         ClusterSettings.from_config(config)
         _complete_training(config)
     return config
+
+
+def _check_best_metric(settings, metric):
+    """``Global.best_metric`` is a figure of ReIDMetric; told before training, not after its first epoch."""
+    if "best_metric" not in settings:
+        return
+    blocks = [block for block in (metric or {}).get("Eval") or [] if "ReIDMetric" in block]
+    if not blocks:
+        raise ISEError("Global.best_metric needs Metric.Eval: [- ReIDMetric]; PaddleClas's own metrics pick the best "
+                       "model by the first in the list")
+    names = ReIDMetric(**blocks[0]["ReIDMetric"] or {}).names
+    if settings["best_metric"] not in names:
+        raise ISEError(f"Global.best_metric is {', '.join(names)}, not {settings['best_metric']!r}")
 
 
 def _attribute_dict(config):

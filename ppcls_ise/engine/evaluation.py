@@ -1,16 +1,21 @@
 """Retrieval evaluation by the re-ID protocol inside PaddleClas's ``eval_mode: retrieval``."""
 from __future__ import annotations
 
-from typing import Callable
+import os
+from typing import Callable, NamedTuple
 
+import numpy as np
 from ppcls.utils import logger
 
+from ..clustering.reranking import ReRanking
 from ..errors import ISEError
 from ..metric import ReIDMetric
 from .distributed import on_first_process
 from .extraction import extract_features
+from .progress import Progress
+from .report import run_report
 
-__all__ = ["choose_evaluation", "reid_evaluation"]
+__all__ = ["choose_evaluation", "log_best_and_last", "reid_evaluation", "query_and_gallery"]
 
 
 def choose_evaluation(default: Callable) -> Callable:
@@ -27,27 +32,113 @@ def choose_evaluation(default: Callable) -> Callable:
     return retrieval_eval
 
 
+class Split(NamedTuple):
+    """Features of one side of the evaluation, and what is known of its images."""
+
+    features: np.ndarray  #: float32 [N, D]
+    images: object  #: the data set: ``list``, ``pids``, ``camids``
+
+
+def query_and_gallery(engine) -> tuple[Split, Split]:
+    """Extract both with the engine's model, by ``Global.flip_test`` with their mirror images; one set serves as both.
+
+    Returns:
+        query and gallery, on every process.
+    """
+    flip = bool(engine.config["Global"].get("flip_test", False))
+    splits = []
+    for name in ("gallery_query",) if engine.gallery_query_dataloader is not None else ("query", "gallery"):
+        images = getattr(engine, f"{name}_dataloader").dataset
+        settings = evaluation_loader_settings(engine.config["DataLoader"]["Eval"], name)
+        features = extract_features(engine.model, images, name=name, flip=flip, **settings)
+        splits.append(Split(features.numpy(), images))
+    return splits[0], splits[-1]
+
+
 def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     """Extract query and gallery with the engine's model and evaluate; logs all figures.
 
+    ``Global.protocol``, ``Global.flip_test`` and ``Global.re_ranking`` say how.
+
     Returns:
-        mAP, as a fraction: PaddleClas keeps the best model by it.
+        ``Global.best_metric`` (mAP unless it says otherwise) as a fraction: PaddleClas keeps the best model by it.
+
+    Raises:
+        ISEError: if the protocol needs cameras that the images do not tell, or the features hold NaN or Inf.
     """
-    protocol = engine.config["Global"].get("protocol", "market")
-    parts = []
-    same_set = engine.gallery_query_dataloader is not None
-    for name in ("gallery_query",) if same_set else ("query", "gallery"):
-        loader = getattr(engine, f"{name}_dataloader")
-        settings = evaluation_loader_settings(engine.config["DataLoader"]["Eval"], name)
-        parts.append((extract_features(engine.model, loader.dataset, name=name, **settings), loader.dataset))
-    (query, query_set), (gallery, gallery_set) = parts[0], parts[-1]
-    result = on_first_process(lambda: metric(
-        query.numpy(), query_set.pids, query_set.camids, gallery.numpy(), gallery_set.pids, gallery_set.camids,
-        protocol=protocol, same_set=same_set))
-    figures = ", ".join(f"{name}: {value:.5f}" for name, value in metric.summary(result).items())
-    logger.info(f"[Eval][Epoch {epoch_id}][Avg]{figures}, queries: {result['valid_queries']} of {len(query_set)}, "
-                f"gallery: {len(gallery_set)}, protocol: {protocol}")
-    return float(result["mAP"])
+    settings = engine.config["Global"]
+    query, gallery = query_and_gallery(engine)
+    result = on_first_process(
+        lambda: evaluate_splits(metric, query, gallery, evaluation_rules(query, gallery, settings)))
+    figures = metric.summary(result)
+    total = len(query.images)
+    how = [f"protocol: {settings.get('protocol', 'market')}"]
+    how += [name for name in ("flip_test", "re_ranking") if settings.get(name)]
+    logger.info(f"[Eval][Epoch {epoch_id}][Avg]" + ", ".join(f"{name}: {v:.5f}" for name, v in figures.items())
+                + f", queries: {result['valid_queries']} of {total}, gallery: {len(gallery.images)}, "
+                + ", ".join(how))
+    if result["valid_queries"] < total:
+        logger.info(f"[Eval][Epoch {epoch_id}] {total - result['valid_queries']} queries have no image in the gallery "
+                    "that may match them; they count in no figure")
+    if engine.mode == "train":
+        run_report(engine).write_evaluation(epoch_id, figures)
+    return figures[settings.get("best_metric", "mAP")]
+
+
+def evaluation_rules(query: Split, gallery: Split, settings: dict) -> dict:
+    """How ``Global`` wants query and gallery ranked: ``protocol``, ``own`` and ``distances`` of ``metric.evaluate``.
+
+    Raises:
+        ISEError: as :func:`reid_evaluation` does.
+    """
+    protocol = settings.get("protocol", "market")
+    if any(_cameras(split) is None for split in (query, gallery)):
+        if protocol == "same_camera":
+            raise ISEError("Global.protocol same_camera needs camera ids, which these images do not tell: set the "
+                           "data sets' pattern, or use protocol all")
+        logger.info("[Eval] no camera ids: nothing is removed from a query's ranking but the query image itself")
+        protocol = "all"
+    distances = None
+    if settings.get("re_ranking"):
+        logger.info("[Eval] re-ranking: k1 20, k2 6, lambda 0.3")
+        try:
+            distances = ReRanking(query.features, gallery.features)
+        except ValueError as error:
+            raise ISEError(f"[Eval] {error}") from error
+    return {"protocol": protocol, "own": own_images(query.images.list, gallery.images.list), "distances": distances}
+
+
+def evaluate_splits(metric: ReIDMetric, query: Split, gallery: Split, rules: dict) -> dict:
+    """Result of :func:`ppcls_ise.metric.evaluate` by :func:`evaluation_rules`."""
+    sides = [(split.features, split.images.pids, _cameras(split)) for split in (query, gallery)]
+    if any(camids is None for _, _, camids in sides):
+        sides = [(*side[:2], None) for side in sides]
+    try:
+        return metric(*sides[0], *sides[1], **rules, progress=Progress("[Eval] ranking", "queries"))
+    except ValueError as error:
+        raise ISEError(f"[Eval] {error}") from error
+
+
+def _cameras(split):
+    camids = split.images.camids
+    return None if camids is None or (camids < 0).all() else camids
+
+
+def own_images(query, gallery) -> np.ndarray:
+    """int64 ``[Q]``: where the file of each query is in the gallery, -1 where it is not.
+
+    Args:
+        query, gallery: image lists with ``names`` and ``path(index)``.
+    """
+    paths = [[os.path.abspath(images.path(i)) for i in range(len(images.names))] for images in (query, gallery)]
+    place = {path: index for index, path in enumerate(paths[1])}
+    return np.array([place.get(path, -1) for path in paths[0]], np.int64)
+
+
+def log_best_and_last(engine) -> None:
+    """After training: the figures of the best and the last evaluated epoch, and by what the best was chosen."""
+    for line in run_report(engine).summarise(engine.config["Global"].get("best_metric", "mAP")):
+        logger.info(f"[Eval] {line}")
 
 
 def evaluation_loader_settings(config: dict, name: str = "query") -> dict:

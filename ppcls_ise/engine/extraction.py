@@ -1,23 +1,21 @@
 """Features of a data set, in its order, shared out over the processes."""
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import paddle
 import paddle.distributed as dist
 from paddle.io import DataLoader, Dataset
-from ppcls.utils import logger
 
 from ..errors import ISEError
 from .distributed import gather_slices, raise_everywhere, unwrap
+from .progress import Progress
 
 __all__ = ["extract_features"]
 
 
 @paddle.no_grad()
 def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int = 0, use_shared_memory: bool = True,
-                     name: str = "images", seconds_between_lines: float = 10.0) -> paddle.Tensor:
+                     name: str = "images", flip: bool = False) -> paddle.Tensor:
     """Extract the unit feature of every image with the model in eval mode.
 
     Args:
@@ -27,7 +25,7 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
         num_workers: loader processes on each process.
         use_shared_memory: of the loader processes.
         name: what the progress lines in the log call the images.
-        seconds_between_lines: of progress.
+        flip: take the mean of the features of each image and of its mirror image, at unit length again.
 
     Returns:
         float32 [N, D] on the training device, in the data set's order, on every process.
@@ -47,17 +45,19 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
     loader = DataLoader(_Guarded(dataset, rows), batch_size=batch_size, shuffle=False, drop_last=False,
                         collate_fn=_collate, num_workers=num_workers, use_shared_memory=use_shared_memory,
                         return_list=True)
-    features, started, told, failure = [], time.time(), time.time(), None
+    features, failure = [], None
+    progress = Progress(f"[Extract] {name}", "images per process")
     try:
         for images, unreadable in loader:
             if unreadable:
                 failure = ISEError(unreadable[0])
                 break
-            features.append(model(images)["features"].astype("float32"))
-            if time.time() - told > seconds_between_lines:
-                told, done = time.time(), min(len(features) * batch_size, share)
-                eta = (told - started) / done * (share - done)
-                logger.info(f"[Extract] {name}: {done}/{share} images per process, eta: {eta:.0f} s")
+            batch = model(images)["features"].astype("float32")
+            if flip:
+                mirrored = model(images.flip([3]))["features"].astype("float32")
+                batch = paddle.nn.functional.normalize((batch + mirrored) / 2)
+            features.append(batch)
+            progress(min(len(features) * batch_size, share), share)
     finally:
         if was_training:
             model.train()

@@ -19,6 +19,7 @@ from .config import ClusterSettings
 from .distributed import average_statistics, check_equal, on_first_process, share_out, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
+from .report import run_report
 
 __all__ = ["ClusterHook"]
 
@@ -77,6 +78,7 @@ class ClusterHook:
 
     def before_epoch(self, epoch_id: int) -> None:
         """Cluster if it is time to, and draw the batches of epoch ``epoch_id`` (counted from 1)."""
+        run_report(self.engine).begin_epoch()
         # What happens in an epoch depends on its number, not on what was drawn before it: so it can be repeated.
         seed = [self.sampler.seed, epoch_id, dist.get_rank()]
         _seed_generators(int(np.random.SeedSequence(seed).generate_state(1)[0]))
@@ -107,6 +109,10 @@ class ClusterHook:
         average_statistics(self.model)
         if self.engine.config["Global"].get("check_ranks"):
             check_equal({**self.model.state_dict(), "centroids": self.head.memory.centroids})
+
+    def after_epoch(self, epoch_id: int) -> None:
+        """Keep the epoch's figures."""
+        run_report(self.engine).write_training(epoch_id)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The state between two epochs, as arrays: ``labels`` int64 [N], ``images`` (checksum of their names),
@@ -151,6 +157,7 @@ class ClusterHook:
         logger.info(f"[Cluster][Epoch {epoch_id}] images: {len(labels)}, clusters: {len(sizes)}, outliers: "
                     f"{(labels < 0).sum()}, cluster size min/median/max: {sizes.min()}/{int(np.median(sizes))}/"
                     f"{sizes.max()}, {seconds}")
+        run_report(self.engine).write_clusters(epoch_id, labels, self.images, previous=self.labels)
         self._write(labels, epoch_id)
         return labels, cluster_centroids(features.numpy(), labels)
 

@@ -22,3 +22,4 @@ def train_epoch_ise(engine, epoch_id: int, print_batch_step: int) -> None:
     if hasattr(engine, "train_dataloader_iter"):
         del engine.train_dataloader_iter
     train_epoch(engine, epoch_id, print_batch_step)
+    engine.cluster_hook.after_epoch(epoch_id)

@@ -11,7 +11,7 @@ BLOCK_FLOATS = 2 ** 25
 
 
 def evaluate(query_features, query_pids, query_camids, gallery_features, gallery_pids, gallery_camids,
-             protocol="market", topk=50, block_size=None, junk_pid=-1, same_set=False):
+             protocol="market", topk=50, block_size=None, junk_pid=-1, own=None, distances=None, progress=None):
     """Retrieval quality as re-ID measures it (Zheng et al., Scalable Person Re-identification, ICCV 2015).
 
     Gallery images are ranked by Euclidean distance to the query. AP is the mean over the matches of the precision at
@@ -31,13 +31,18 @@ def evaluate(query_features, query_pids, query_camids, gallery_features, gallery
         block_size (int): queries at a time; default: what makes a block of distances 128 MB.
         junk_pid (int): gallery images of this pid are removed from every ranking (Market-1501 marks bad detections
             -1); None: they count as ordinary images.
-        same_set (bool): query i and gallery image i are the same image, which is removed from its own ranking.
+        own: ``[Q]`` int, the gallery index of the query image itself, which is removed from its own ranking; -1 where
+            the gallery does not hold it. None: it never does.
+        distances: function of a slice of the queries giving their distances ``[q, G]`` float32 (overwritten), for
+            rankings other than the Euclidean one: :class:`ppcls_ise.clustering.ReRanking`.
+        progress: called as ``progress(queries done, queries)`` after every block.
 
     Returns:
         dict, all fractions of 1:
             - ``mAP`` float, ``mINP`` float: means over the valid queries; 0 when there is none.
             - ``cmc`` float64 ``[topk]``: ``cmc[r - 1]`` is rank-r, also for r beyond the gallery.
             - ``valid_queries`` int: queries with at least one match left in their ranking; the others are skipped.
+            - ``ap`` float64 ``[Q]``: average precision of each query, NaN where it is skipped.
 
     Raises:
         ValueError: unknown protocol, arrays that do not fit each other, ``same_camera`` without cameras, NaN or Inf.
@@ -57,8 +62,10 @@ def evaluate(query_features, query_pids, query_camids, gallery_features, gallery
     if query_features.shape[1] != gallery_features.shape[1]:
         raise ValueError(f"query features have {query_features.shape[1]} dimensions, gallery features "
                          f"{gallery_features.shape[1]}: both must come from the same model")
-    if same_set and len(q_pids) != len(g_pids):
-        raise ValueError(f"same_set needs as many gallery images as queries, got {len(g_pids)} and {len(q_pids)}")
+    own = np.full(len(q_pids), -1) if own is None else np.asarray(own, np.int64)
+    if own.shape != q_pids.shape or own.max(initial=-1) >= len(g_pids):
+        raise ValueError(f"own must give one of {len(g_pids)} gallery images, or -1, for each of {len(q_pids)} "
+                         f"queries, got {list(own.shape)} up to {own.max(initial=-1)}")
     if (query_camids is None) != (gallery_camids is None):
         raise ValueError("camera ids are needed for both query and gallery, or for neither")
     if query_camids is None:
@@ -71,12 +78,14 @@ def evaluate(query_features, query_pids, query_camids, gallery_features, gallery
     ap, inp = np.full(len(q_pids), np.nan), np.full(len(q_pids), np.nan)
     first = np.zeros(len(q_pids), np.int64)
     if len(g_pids):
-        distances = _distances(query_features, gallery_features)
+        distances = distances or _distances(query_features, gallery_features)
         for start in range(0, len(q_pids), block_size):
             part = slice(start, start + block_size)
-            own = np.arange(len(q_pids))[part] if same_set else np.full(len(q_pids[part]), -1)
             ap[part], inp[part], first[part] = rank_block(
-                distances(part), q_pids[part], q_cams[part], g_pids, g_cams, junk, own, PROTOCOLS.index(protocol))
+                distances(part), q_pids[part], q_cams[part], g_pids, g_cams, junk, own[part],
+                PROTOCOLS.index(protocol))
+            if progress:
+                progress(min(start + block_size, len(q_pids)), len(q_pids))
     valid = ~np.isnan(ap)
     count = int(valid.sum())
     hits = np.bincount(first[valid], minlength=topk)[:topk]
@@ -85,6 +94,7 @@ def evaluate(query_features, query_pids, query_camids, gallery_features, gallery
         "mINP": float(inp[valid].mean()) if count else 0.0,
         "cmc": np.cumsum(hits) / max(count, 1),
         "valid_queries": count,
+        "ap": ap,
     }
 
 

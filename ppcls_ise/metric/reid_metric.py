@@ -18,11 +18,16 @@ class ReIDMetric:
     def __init__(self, topk=(1, 5, 10)):
         self.topk = tuple(topk)
 
-    def __call__(self, *features_and_ids, **protocol) -> dict:
+    def __call__(self, *features_and_ids, **rules) -> dict:
         """Arguments and result of :func:`ppcls_ise.metric.evaluate`."""
-        return evaluate(*features_and_ids, **protocol)
+        return evaluate(*features_and_ids, **{"topk": max(self.topk), **rules})
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the figures: mAP, mINP and rank-k."""
+        return ["mAP", "mINP", *(f"rank{k}" for k in self.topk)]
 
     def summary(self, result: dict) -> dict[str, float]:
-        """Name -> fraction: mAP, mINP and rank-k."""
-        ranks = {f"rank{k}": float(result["cmc"][min(k, len(result["cmc"])) - 1]) for k in self.topk}
+        """Name -> fraction, for :attr:`names`."""
+        ranks = {f"rank{k}": float(result["cmc"][k - 1]) for k in self.topk}
         return {"mAP": result["mAP"], "mINP": result["mINP"], **ranks}

@@ -161,7 +161,8 @@ def test_amp_is_ignored_on_the_cpu(train):
 
 
 def test_groups_and_cache_train_and_resume(train):
-    overrides = ["Arch.bn_group_size=8", "Global.feature_cache=True", "Global.check_ranks=True", "Global.save_interval=1"]
+    overrides = ["Arch.bn_group_size=8", "Global.feature_cache=True", "Global.check_ranks=True",
+                 "Global.save_interval=1"]
     whole, _ = train(*overrides, name="whole")
     stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_1.pdparams")))[:-9]
     resumed, _ = train(*overrides, f"Global.checkpoints={stem}", name="resumed")

@@ -9,14 +9,14 @@ from sklearn.metrics import average_precision_score
 from ppcls_ise.metric import evaluate
 
 
-def twin(qf, qp, qc, gf, gp, gc, protocol="market", topk=50, junk_pid=-1, same_set=False):
+def twin(qf, qp, qc, gf, gp, gc, protocol="market", topk=50, junk_pid=-1, own=None):
     """The protocol query by query, gallery fully sorted."""
     aps, inps, hits = [], [], np.zeros(topk)
     for q in range(len(qf)):
         distance = ((qf[q].astype(np.float64) - gf.astype(np.float64)) ** 2).sum(1)
         keep = np.ones(len(gf), bool) if junk_pid is None else gp != junk_pid
-        if same_set:
-            keep[q] = False
+        if own is not None and own[q] >= 0:
+            keep[own[q]] = False
         if protocol == "market" and qc is not None:
             keep &= (gp != qp[q]) | (gc != qc[q])
         if protocol == "same_camera":
@@ -91,9 +91,16 @@ def test_without_cameras_only_the_query_itself_is_removed():
     qf, qp, _, gf, gp, _ = random_case(0)
     assert_same(evaluate(qf, qp, None, gf, gp, None), twin(qf, qp, None, gf, gp, None))
     everything = evaluate(gf, gp, None, gf, gp, None)
-    honest = evaluate(gf, gp, None, gf, gp, None, same_set=True)
+    itself = np.arange(len(gp))
+    honest = evaluate(gf, gp, None, gf, gp, None, own=itself)
     assert everything["cmc"][0] == 1 > honest["cmc"][0]
-    assert_same(honest, twin(gf, gp, None, gf, gp, None, same_set=True))
+    assert_same(honest, twin(gf, gp, None, gf, gp, None, own=itself))
+    # Some queries of a gallery, in another order: each is found under its own index, the others have none.
+    chosen = np.array([40, 7, 99])
+    queries = np.concatenate([gf[chosen], qf]), np.concatenate([gp[chosen], qp])
+    own = np.concatenate([chosen, np.full(len(qp), -1)])
+    assert_same(evaluate(*queries, None, gf, gp, None, own=own, block_size=2),
+                twin(*queries, None, gf, gp, None, own=own))
 
 
 def one_query(distances, pids, cams=None, **rules):
@@ -153,7 +160,8 @@ def test_blocks_are_bounded(monkeypatch):
 
 @pytest.mark.parametrize("change, message", [
     ({"protocol": "cuhk"}, "market, all, same_camera"), ({"topk": 0}, "topk"),
-    ({"protocol": "same_camera", "cams": None}, "camera ids"), ({"same_set": True}, "same_set"),
+    ({"protocol": "same_camera", "cams": None}, "camera ids"), ({"own": [0]}, "own must"),
+    ({"own": np.full(40, 150)}, "150 gallery images"),
 ])
 def test_arguments_out_of_range(change, message):
     qf, qp, qc, gf, gp, gc = random_case(0)
@@ -174,3 +182,20 @@ def test_arrays_that_do_not_fit():
     gf[[30, 9]] = np.nan
     with pytest.raises(ValueError, match="gallery.* of 2 images.*row 9"):
         evaluate(qf, qp, qc, gf, gp, gc)
+
+
+def test_other_distances_and_progress():
+    case, seen = random_case(0), []
+    plain = evaluate(*case)
+    squared = ((case[0][:, None] - case[3]) ** 2).sum(2).astype(np.float32)
+    same = evaluate(*case, distances=lambda part: squared[part].copy(), block_size=16,
+                    progress=lambda done, total: seen.append((done, total)))
+    assert_same(same, plain)
+    assert seen == [(16, 40), (32, 40), (40, 40)]
+    assert evaluate(*case, distances=lambda part: -squared[part])["mAP"] < plain["mAP"] / 2
+
+
+def test_precision_of_each_query():
+    eye = np.eye(3, dtype=np.float32)
+    ap = evaluate(eye, [1, 2, 3], [0, 0, 0], eye, [1, 9, 3], [1, 1, 0])["ap"]
+    assert ap[0] == 1 and np.isnan(ap[1:]).all()

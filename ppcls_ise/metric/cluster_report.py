@@ -1,0 +1,112 @@
+"""What a clustering did to the identities: the two errors ISE is about, counted."""
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+QUANTILES = {"size_min": 0.0, "size_q25": 0.25, "size_median": 0.5, "size_q75": 0.75, "size_max": 1.0}
+
+
+def cluster_report(labels, pids=None, camids=None, previous=None) -> dict:
+    """Describe pseudo labels, and where identities are known compare them with these.
+
+    Clustering makes two errors (Zhang et al., CVPR 2022, arXiv 2204.06892): it *mixes* identities in one cluster, and
+    it splits one identity into *sub*-clusters. In ARI and NMI every outlier is a class of its own.
+
+    Args:
+        labels: ``[N]`` int, cluster of each image, negative = outlier.
+        pids: ``[N]`` int identities, negative = unknown, such images count in no figure about identities; None: no
+            identity is known.
+        camids: ``[N]`` int cameras, or None; all negative is none too.
+        previous: ``[N]`` int, the labels of the clustering before, or None.
+
+    Returns:
+        dict, name -> int or float, in this order (lines that cannot be told are left out):
+            - ``clusters``, ``outliers``: how many.
+            - ``size_min``, ``size_q25``, ``size_median``, ``size_q75``, ``size_max``: images in a cluster.
+            - ``ari_to_last``: adjusted Rand index against ``previous``; 1 = the same clusters.
+            - ``cross_camera``: share of clusters with images of more than one camera.
+            - ``purity``: share of the clustered images that are of their cluster's most frequent identity.
+            - ``identities_per_cluster``: mean; above 1 by mixed clusters. ``mixed``: share of clusters with more than
+              one identity.
+            - ``clusters_per_identity``: mean over the identities with a clustered image; above 1 by sub-clusters.
+              ``split``: share of these identities that lie in more than one cluster.
+            - ``ari``, ``nmi``: adjusted Rand index and normalised mutual information with the identities.
+            - ``recall_same_camera``, ``recall_cross_camera``: share of the pairs of one identity, within a camera and
+              across two, that are in one cluster.
+
+    Raises:
+        ValueError: arrays of different lengths.
+
+    Example:
+        >>> report = cluster_report([0, 0, 1, 1, -1], pids=[7, 7, 7, 8, 8])
+        >>> report["clusters"], report["purity"], report["mixed"], report["split"]
+        (2, 0.75, 0.5, 0.5)
+    """
+    arrays = [None if array is None else np.asarray(array) for array in (labels, pids, camids, previous)]
+    for name, array in zip(("pids", "camids", "previous"), arrays[1:]):
+        if array is not None and array.shape != arrays[0].shape:
+            raise ValueError(f"{len(arrays[0])} labels need as many {name}, got {list(array.shape)}")
+    labels, pids, camids, previous = arrays
+    camids = None if camids is None or (camids < 0).all() else camids
+    inside = labels >= 0
+    sizes = np.unique(labels[inside], return_counts=True)[1]
+    report = {"clusters": len(sizes), "outliers": int((~inside).sum())}
+    if len(sizes):
+        report.update({name: float(np.quantile(sizes, q)) for name, q in QUANTILES.items()})
+    if previous is not None:
+        report["ari_to_last"] = float(adjusted_rand_score(_own_classes(previous), _own_classes(labels)))
+    if camids is not None and len(sizes):
+        report["cross_camera"] = _share_of_many(labels[inside], camids[inside])[1]
+    if pids is not None and (pids >= 0).any():
+        known = pids >= 0
+        report.update(_against_identities(labels[known], pids[known], None if camids is None else camids[known]))
+    return report
+
+
+def _against_identities(labels, pids, camids):
+    report, inside = {}, labels >= 0
+    if inside.any():
+        clusters, identities = labels[inside], pids[inside]
+        first, counts = _joint(clusters, identities)
+        starts = np.flatnonzero(np.diff(clusters[first], prepend=-1))
+        report["purity"] = float(np.maximum.reduceat(counts, starts).sum() / len(clusters))
+        report["identities_per_cluster"], report["mixed"] = _share_of_many(clusters, identities)
+        report["clusters_per_identity"], report["split"] = _share_of_many(identities, clusters)
+    own = _own_classes(labels)
+    report["ari"] = float(adjusted_rand_score(pids, own))
+    report["nmi"] = float(normalized_mutual_info_score(pids, own))
+    if camids is not None:
+        one_camera, all_pairs = _pairs(pids, camids), _pairs(pids)
+        together, together_anywhere = _pairs(pids, camids, own), _pairs(pids, own)
+        if one_camera:
+            report["recall_same_camera"] = together / one_camera
+        if all_pairs > one_camera:
+            report["recall_cross_camera"] = (together_anywhere - together) / (all_pairs - one_camera)
+    return report
+
+
+def _own_classes(labels):
+    """Labels with every outlier a class of its own."""
+    return np.where(labels >= 0, labels, labels.max(initial=-1) + 1 + np.arange(len(labels)))
+
+
+def _share_of_many(groups, values):
+    """Mean number of different values in a group, and the share of groups with more than one."""
+    many = np.unique(groups[_joint(groups, values)[0]], return_counts=True)[1]
+    return float(many.mean()), float((many > 1).mean())
+
+
+def _pairs(*keys):
+    """How many pairs of images agree in all keys."""
+    counts = _joint(*keys)[1].astype(np.int64)
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def _joint(*keys):
+    """The different combinations of keys, sorted: an image of each, and how many there are of it."""
+    code = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        names, place = np.unique(key, return_inverse=True)
+        code = code * len(names) + place
+    return np.unique(code, return_index=True, return_counts=True)[1:]

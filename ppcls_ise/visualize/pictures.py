@@ -1,0 +1,50 @@
+"""Images as they stand in a page or on a sheet."""
+from __future__ import annotations
+
+import base64
+import io
+
+from PIL import Image, ImageDraw, ImageOps
+
+from ..data.images import read_image
+
+#: width, height of a crop in pixels: twice what the page shows on a phone, once on a laptop.
+THUMB = (64, 128)
+GOOD, BAD, PLAIN = "#1a9850", "#d73027", "#8a94a3"
+GAP, FRAME = 8, 3
+
+
+def thumbnail(path: str) -> Image.Image:
+    """The image at a size of :data:`THUMB`, filled out in the colour of its edge where its shape is another.
+
+    Raises:
+        ISEError: if the file is no readable image.
+    """
+    image = Image.fromarray(read_image(path))
+    return ImageOps.pad(image, THUMB, Image.Resampling.BICUBIC, color=image.getpixel((0, 0)))
+
+
+def data_uri(path: str) -> str:
+    """The thumbnail as a ``data:`` address, so that a page needs no other file."""
+    buffer = io.BytesIO()
+    thumbnail(path).save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def contact_sheet(rows: list[list[tuple[str, str, str]]]) -> Image.Image:
+    """Rows of framed crops on one picture.
+
+    Args:
+        rows: for every crop (path, colour of the frame, caption below it).
+    """
+    width, height = THUMB[0] + 2 * GAP, THUMB[1] + 2 * GAP + 12
+    sheet = Image.new("RGB", (max(map(len, rows), default=1) * width, max(1, len(rows)) * height), "white")
+    draw = ImageDraw.Draw(sheet)
+    for down, row in enumerate(rows):
+        for across, (path, colour, caption) in enumerate(row):
+            left, top = across * width + GAP, down * height + GAP
+            sheet.paste(thumbnail(path), (left, top))
+            draw.rectangle((left - FRAME, top - FRAME, left + THUMB[0] + FRAME - 1, top + THUMB[1] + FRAME - 1),
+                           outline=colour, width=FRAME)
+            draw.text((left, top + THUMB[1] + FRAME), caption, fill="#333333")
+    return sheet

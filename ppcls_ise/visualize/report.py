@@ -1,0 +1,210 @@
+"""Everything there is to see of a run: pictures as files, and all of them in one ``report.html``."""
+from __future__ import annotations
+
+import os
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+from ..metric import cluster_report
+from . import page
+from .charts import group_colour, line_chart, scatter, standalone
+from .embedding import choose_for_map, flatten
+from .pictures import BAD, GOOD, PLAIN, contact_sheet
+from .selection import RankList, cluster_sheets
+
+#: Charts: title -> (table of the run, columns or an ending of theirs, the values are fractions).
+CURVES = {
+    "Retrieval on the test set": ("evaluation", ("mAP", "rank1", "mINP"), True),
+    "Losses": ("training", ("Loss",), False),
+    "Clusters and outliers": ("clusters", ("clusters", "outliers"), False),
+    "Errors of the clustering": ("clusters", ("purity", "mixed", "split", "cross_camera"), True),
+    "Identities per cluster, clusters per identity": (
+        "clusters", ("identities_per_cluster", "clusters_per_identity"), False),
+    "Agreement with identities and with the epoch before": ("clusters", ("ari", "nmi", "ari_to_last"), True),
+    "Images in a cluster": ("clusters", ("size_q25", "size_median", "size_q75"), False),
+    "Lambda": ("training", ("lambda",), False),
+    "Learning rate": ("training", ("lr",), False),
+}
+KINDS = {"largest": ("Largest clusters", "One colour is one identity, where identities are known."),
+         "mixed": ("Most mixed clusters", "Several identities in one cluster: each has its colour, the most frequent "
+                                          "comes first."),
+         "split": ("Most split identities", "One identity in several clusters: one colour is one cluster."),
+         "outliers": ("Outliers", "Images in no cluster; they take no part in an epoch.")}
+
+
+class ImageSet(NamedTuple):
+    """Images of one split with their features."""
+
+    features: np.ndarray  #: float32 [N, D] unit rows
+    pids: np.ndarray | None  #: int [N], None where identities are not known
+    camids: np.ndarray | None  #: int [N]
+    paths: list[str]
+
+    def camera(self, index: int):
+        """Camera of an image, None where it is not known."""
+        return None if self.camids is None else int(self.camids[index])
+
+
+class Retrieval(NamedTuple):
+    """An evaluation and the rank lists to show of it."""
+
+    query: ImageSet
+    gallery: ImageSet
+    lists: list[RankList]
+    figures: dict[str, float]  #: mAP, rank1, ..., fractions
+    rules: str  #: how it was evaluated
+
+
+def write_report(folder: str, title: str, subtitle: str, training: ImageSet, labels: np.ndarray,
+                 tables: dict[str, dict[int, dict]], retrieval: Retrieval | None = None,
+                 best: str = "", progress: Callable[[str], None] = lambda step: None) -> str:
+    """Draw everything.
+
+    Args:
+        folder: made where it is missing; older pictures in it are replaced.
+        training: the training images.
+        labels: int [N], the clusters of these features.
+        tables: ``clusters``, ``training``, ``evaluation`` of the run, each epoch -> figures; empty where not kept.
+        retrieval: None where there is no query and gallery.
+        best: what is said below the best and the last epoch.
+        progress: called with what comes next.
+
+    Returns:
+        The path of ``report.html``.
+    """
+    os.makedirs(folder, exist_ok=True)
+    known = training.pids is not None and (training.pids >= 0).any()
+    training = training if known else training._replace(pids=None)
+    figures = cluster_report(labels, training.pids, training.camids)
+    sections = [_key_figures(retrieval, figures), _best_and_last(tables["evaluation"], best)]
+    progress("curves")
+    sections.append(_curves(folder, tables))
+    progress("map of the features")
+    sections.append(_maps(folder, training, labels))
+    if retrieval is not None:
+        progress("rank lists")
+        sections.append(_rank_lists(folder, retrieval))
+    progress("contact sheets")
+    sections.append(_sheets(folder, training, labels))
+    path = os.path.join(folder, "report.html")
+    _write(path, page.page(title, subtitle, [part for part in sections if part]))
+    return path
+
+
+def _key_figures(retrieval, figures):
+    values = {name: str(figures[name]) for name in ("clusters", "outliers")}
+    values.update({name.replace("_", " "): f"{100 * figures[name]:.0f} %"
+                   for name in ("purity", "mixed", "split", "cross_camera") if name in figures})
+    parts = [page.cards(values), page.text(
+        "The training images as these weights cluster them. Purity: images of their cluster's most frequent identity. "
+        "Mixed: clusters of more than one identity. Split: identities in more than one cluster. Cross camera: clusters "
+        "that span cameras.")]
+    if retrieval is not None:
+        parts = [page.cards({name.replace("rank", "rank-"): f"{100 * value:.1f} %"
+                             for name, value in retrieval.figures.items()}),
+                 page.text(f"Retrieval with these weights, {len(retrieval.query.paths)} queries in a gallery of "
+                           f"{len(retrieval.gallery.paths)}: {retrieval.rules}."), *parts]
+    return "".join(parts)
+
+
+def _best_and_last(evaluation, best):
+    if not evaluation:
+        return ""
+    columns = list(next(iter(evaluation.values())))
+    metric = best or "mAP"
+    chosen = max(sorted(evaluation), key=lambda epoch: evaluation[epoch].get(metric, 0))
+    rows = [{"": name, **evaluation[epoch]} for name, epoch in (("last", max(evaluation)), ("best", chosen))]
+    return page.section("Best and last epoch", f"The best epoch was picked by {metric} on the test set itself, so its "
+                        "figures are too good: report the last epoch's.", page.table(["", *columns], rows))
+
+
+def _curves(folder, tables):
+    panels = []
+    for title, (name, endings, unit) in CURVES.items():
+        rows = tables.get(name, {})
+        columns = dict.fromkeys(column for row in rows.values() for column in row)
+        chosen = [column for ending in endings for column in columns
+                  if column == ending or name == "training" and column.endswith(ending)]
+        series = {column: [(epoch, row[column]) for epoch, row in sorted(rows.items()) if column in row]
+                  for column in chosen}
+        series = {column.replace("_", " "): line for column, line in series.items() if line}
+        if series:
+            svg = line_chart(series, unit)
+            _write(os.path.join(folder, "curve_" + title.lower().split(",")[0].replace(" ", "_") + ".svg"),
+                   standalone(svg))
+            panels.append(page.chart_panel(title, svg, list(series)))
+    if not panels:
+        return ""
+    clusters = [row for _, row in sorted(tables["clusters"].items())]
+    columns = list(dict.fromkeys(column for row in clusters for column in row))
+    details = "<details><summary>The clusters of every epoch as a table</summary>" + page.table(
+        columns, clusters) + "</details>" if clusters else ""
+    return page.section("Over the epochs", "Point at a curve for its values. The clusters are those the epoch was "
+                        "trained on.", page.grid(panels), details)
+
+
+def _maps(folder, training, labels):
+    chosen = choose_for_map(training.pids if training.pids is not None else labels)
+    if not len(chosen):
+        return ""
+    places = flatten(training.features[chosen])
+    titles = [", ".join([f"cluster {labels[i]}" if labels[i] >= 0 else "outlier"]
+                        + ([f"identity {training.pids[i]}"] if training.pids is not None else [])
+                        + ([f"camera {training.camids[i]}"] if training.camids is not None else []))
+              for i in chosen]
+    panels = []
+    for name, groups, text in (("pseudo labels", labels, "Rings are outliers."),
+                               ("identities", training.pids, "What the network was never told.")):
+        if groups is not None:
+            svg = scatter(places, groups[chosen], titles)
+            _write(os.path.join(folder, f"map_{name.replace(' ', '_')}.svg"), standalone(svg))
+            panels.append(page.panel(f"By {name}", text, svg))
+    return page.section("Map of the features", f"{len(chosen)} of {len(labels)} training images by t-SNE. Hues "
+                        "repeat: only neighbouring groups can be told apart.", page.grid(panels, wide=True))
+
+
+def _rank_lists(folder, retrieval):
+    query, gallery = retrieval.query, retrieval.gallery
+    rows, sheet = [], []
+    for found in retrieval.lists:
+        top = [{"path": gallery.paths[g], "camid": gallery.camera(g), "similarity": float(similarity), "right": right}
+               for g, similarity, right in zip(found.matches, found.similarity, found.right)]
+        q = found.query
+        rows.append(page.rank_list_row({"path": query.paths[q], "pid": int(query.pids[q]), "camid": query.camera(q),
+                                        "ap": found.ap}, top))
+        sheet.append([(query.paths[q], PLAIN, f"AP {found.ap:.2f}")]
+                     + [(match["path"], GOOD if match["right"] else BAD, f"{match['similarity']:.2f}"
+                         + ("" if match["camid"] is None else f" c{match['camid']}")) for match in top])
+    contact_sheet(sheet).save(os.path.join(folder, "rank_lists.png"))
+    return page.section("Rank lists", "From the query with the worst average precision to the one with the best, "
+                        "evenly over all. Green and ✓: the same person. Below each image: cosine similarity and "
+                        "camera.", *rows)
+
+
+def _sheets(folder, training, labels):
+    parts = []
+    for kind, sheets in cluster_sheets(labels, training.pids).items():
+        title, text = KINDS[kind]
+        parts.append(page.heading(title, text))
+        rows = []
+        for sheet in sheets:
+            images = [{"path": training.paths[i], "group": int(group), "caption": _caption(training, labels, kind, i)}
+                      for i, group in zip(sheet.images, sheet.groups)]
+            parts.append(page.sheet_row(sheet.title, images))
+            rows.append([(image["path"], group_colour(image["group"]) if image["group"] >= 0 else PLAIN,
+                          image["caption"]) for image in images])
+        contact_sheet(rows).save(os.path.join(folder, f"clusters_{kind}.png"))
+    return page.section("Clusters", "Training images as these weights cluster them.", *parts)
+
+
+def _caption(training, labels, kind, index):
+    name = f"cl {labels[index]}" if kind == "split" else "" if training.pids is None else f"id {training.pids[index]}"
+    camera = training.camera(index)
+    return (name + ("" if camera is None else f" c{camera}")).strip()
+
+
+def _write(path, text):
+    with open(path + ".tmp", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".tmp", path)

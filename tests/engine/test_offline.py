@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from helpers import ROOT
+from training import TINY
+
+from ppcls_ise.engine import load_config, prepare_config
+from ppcls_ise.engine import progress as progress_module
+from ppcls_ise.engine.offline import extract_splits
+from ppcls_ise.engine.progress import Progress
+from ppcls_ise.errors import ISEError
+
+
+def splits(people, *overrides):
+    overrides = [*TINY, f"Global.image_root={people}", *overrides]
+    return extract_splits(prepare_config(load_config(str(ROOT / "configs/ISE_demo.yaml"), overrides), "train"))
+
+
+def test_features_of_all_images(people):
+    found = splits(people)
+    assert set(found) == {"train", "query", "gallery"}
+    for split in found.values():
+        assert split.features.shape == (len(split.images), 128)
+        np.testing.assert_allclose(np.linalg.norm(split.features, axis=1), 1, rtol=1e-5)
+
+
+def test_what_is_missing(people):
+    assert set(splits(people, "DataLoader.Eval.Gallery.dataset.cls_label_path=nowhere")) == {"train"}
+    with pytest.raises(ISEError, match="nowhere"):
+        splits(people, "DataLoader.Train.dataset.cls_label_path=nowhere")
+
+
+def test_one_set_is_query_and_gallery(people):
+    config = prepare_config(load_config(str(ROOT / "configs/ISE_demo.yaml"), [*TINY, f"Global.image_root={people}"]),
+                            "train")
+    config["DataLoader"]["Eval"] = {"All": config["DataLoader"]["Eval"]["Query"]}
+    found = extract_splits(config)
+    assert found["query"] is found["gallery"]
+
+
+def test_progress_tells_when_it_will_be_done(monkeypatch):
+    lines, clock = [], [100.0]
+    monkeypatch.setattr(progress_module.time, "time", lambda: clock[0])
+    monkeypatch.setattr(progress_module.logger, "info", lines.append)
+    progress = Progress("[Eval] ranking", "queries", seconds=10)
+    for seconds, done in ((5, 10), (20, 40), (25, 50), (31, 60)):
+        clock[0] = 100.0 + seconds
+        progress(done, 100)
+    assert lines == ["[Eval] ranking: 40/100 queries, eta: 30 s", "[Eval] ranking: 60/100 queries, eta: 21 s"]
