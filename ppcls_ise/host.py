@@ -85,12 +85,13 @@ def register() -> None:
     ppcls.arch.ISEModel = ISEModel
     for target, source, names in (
             (ppcls.loss, loss, ("ClusterContrastLoss", "LabelPreservingLoss")),
-            (ppcls.data, data, ("ReIDImages", "PseudoLabelSampler")),
+            (ppcls.data, data, ("ReIDImages", "UnlabeledFolder", "PseudoLabelSampler")),
             (ppcls.data.preprocess, data, ("ChannelJitter", "PadCrop", "RandomErase")),
             (ppcls.metric, metric, ("ReIDMetric",)),
             (ppcls.engine.train, engine, ("train_epoch_ise",))):
         for name in names:
             setattr(target, name, getattr(source, name))
+    ppcls.data.DataLoader = engine.choose_loader(ppcls.data.DataLoader)
     ppcls.engine.evaluation.retrieval_eval = engine.choose_evaluation(ppcls.engine.evaluation.retrieval_eval)
     _bridge_train_mode(ppcls.engine)
     _bridge_zero_dim_tensors(ppcls.engine.train)

@@ -63,10 +63,12 @@ def _is_done(done):
 
 def raise_everywhere(error: Exception | None) -> None:
     """Raise on every process if any of them came here with an error, so that none waits for one that has died."""
-    errors: list = [error and _describe(error)]
+    errors: list = []
     if dist.get_world_size() > 1:
-        errors = []
-        dist.all_gather_object(errors, error and _describe(error))
+        count = paddle.to_tensor([int(error is not None)], dtype="int32")
+        dist.all_reduce(count)  # cheap enough for every step
+        if count.item():
+            dist.all_gather_object(errors, error and _describe(error))
     if error is not None:
         raise error
     for described in errors:

@@ -10,11 +10,10 @@ from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
 from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_neighbours
-from ..data import ReIDImages
 from ..errors import ISEError
-from .config import ClusterSettings
+from .config import ClusterSettings, plain_block
 from .distributed import average_statistics, on_first_process, unwrap
-from .evaluation import evaluation_loader_settings
+from .evaluation import loader_settings
 from .extraction import extract_features
 
 __all__ = ["ClusterHook"]
@@ -38,12 +37,9 @@ class ClusterHook:
         self.images = engine.train_dataloader.dataset
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
-        loader = engine.config["DataLoader"]
-        plain = {key: value for key, value in loader["Train"]["dataset"].items() if key != "name"}
-        evaluation = loader["Eval"]
-        transforms = (evaluation.get("Query") or list(evaluation.values())[0])["dataset"]["transform_ops"]
-        self.plain_images = ReIDImages(**{**plain, "transform_ops": transforms})
-        self.loader_settings = evaluation_loader_settings(evaluation)
+        plain = plain_block(engine.config)
+        self.plain_images = self.images.with_transforms(plain["dataset"]["transform_ops"])
+        self.loader_settings = loader_settings(plain)
         for optimizer in engine.optimizer:
             self._call_after_step(optimizer)
 
