@@ -29,10 +29,11 @@ class Crops:
     Args:
         pixels: uint8 [N, H, W, 3].
         unreadable: row -> what is wrong with its file; the pixels of these rows mean nothing.
-        in_memory: reading never waits for a disk.
+        in_memory: reading hardly ever waits for a disk.
     """
 
     def __init__(self, pixels: np.ndarray, unreadable: dict[int, str], in_memory: bool):
+        pixels.flags.writeable = False  # a transform that works in place must not change what the next epoch reads
         self.pixels, self.unreadable, self.in_memory = pixels, unreadable, in_memory
 
 
@@ -64,7 +65,8 @@ def make_crops(images: ImageList, read: Callable[[str], np.ndarray], recipe: str
         log(f"cache: ram, {need / _GB:.2f} GB for {shape[0]} crops of {size[0]} x {size[1]} in this process")
         # Anonymous shared pages and not /dev/shm, which is 64 MB in many containers.
         pixels = np.frombuffer(mmap.mmap(-1, max(need, 1)), np.uint8, need).reshape(shape)
-        return Crops(pixels, _fill(pixels, images, read, progress), in_memory=True)
+        unreadable = _fill(pixels, images, read, progress)
+        return Crops(pixels, unreadable, in_memory=True)
     return _on_disk(images, read, recipe, shape, folder, log, progress)
 
 
@@ -93,7 +95,9 @@ def _on_disk(images, read, recipe, shape, folder, log, progress):
                 _write(stem, images, read, shape, progress)
         with open(stem + ".json", encoding="utf-8") as file:
             unreadable = {int(row): message for row, message in json.load(file)["unreadable"].items()}
-        return Crops(np.memmap(stem + ".bin", np.uint8, "r", shape=shape), unreadable, in_memory=False)
+        # The kernel keeps what has been read, where there is room for it.
+        fits = need < 0.9 * (available_memory() or 0)
+        return Crops(np.memmap(stem + ".bin", np.uint8, "r", shape=shape), unreadable, in_memory=fits)
     except OSError as error:
         raise ISEError(f"cache: disk in {folder} failed ({error}); {need / _GB:.2f} GB are needed there: set cache_dir "
                        "to another folder, or cache: none") from error

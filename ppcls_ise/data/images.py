@@ -13,7 +13,7 @@ from ..errors import ISEError
 from .crops import CACHES, make_crops
 from .layouts import find_layout
 from .listing import MARKET_PATTERN, ImageList, list_images
-from .reading import read_image, threaded
+from .reading import ADVICE, read_image, threaded
 from .sampler import Draw
 from .transforms import PixelTable
 
@@ -153,7 +153,7 @@ class ReIDImages(Dataset):
             raise ISEError(next(iter(unreadable.values())) + more)
         kept = np.array([row for row in range(total) if row not in unreadable])
         if count:
-            first = "; ".join(list(unreadable.values())[:3])
+            first = "; ".join(message.split(ADVICE)[0] for message in list(unreadable.values())[:3])
             _log(f"{count} of {total} images are unreadable and left out (on_bad_image: skip): {first}"
                  + "; ..." * (count > 3), level="warning")
             self.list = self.list.take(kept)

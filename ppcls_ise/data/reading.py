@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from ..errors import ISEError
 
 __all__ = ["read_image", "shown", "threaded"]
 
+ADVICE = "; mend it, take it out of the folder, or set on_bad_image: skip in the data set"
 _ROTATION = 0x0112  # EXIF tag
 
 
@@ -31,6 +33,8 @@ def read_image(path: str) -> np.ndarray:
             ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError("no regular file")  # opening a pipe would wait for ever
         with Image.open(path) as image:
             if image.width * image.height > Image.MAX_IMAGE_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are no crop")
@@ -39,8 +43,7 @@ def read_image(path: str) -> np.ndarray:
     except Exception as error:
         if isinstance(error, MemoryError):
             raise
-        raise ISEError(f"{shown(path)} is no readable image ({type(error).__name__}: {error}); mend it, take it out "
-                       "of the folder, or set on_bad_image: skip in the data set") from error
+        raise ISEError(f"{shown(path)} is no readable image ({type(error).__name__}: {error}){ADVICE}") from error
 
 
 def _rgb(image):

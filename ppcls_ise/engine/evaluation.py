@@ -38,8 +38,7 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     same_set = engine.gallery_query_dataloader is not None
     for name in ("gallery_query",) if same_set else ("query", "gallery"):
         loader = getattr(engine, f"{name}_dataloader")
-        blocks = engine.config["DataLoader"]["Eval"]
-        settings = loader_settings(blocks.get(name.capitalize()) or next(iter(blocks.values())))
+        settings = evaluation_loader_settings(engine.config["DataLoader"]["Eval"], name)
         parts.append((extract_features(engine.model, loader.dataset, name=name, **settings), loader.dataset))
     (query, query_set), (gallery, gallery_set) = parts[0], parts[-1]
     result = on_first_process(lambda: metric(
@@ -51,8 +50,9 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     return float(result["mAP"])
 
 
-def loader_settings(block: dict) -> dict:
-    """Batch size and workers of a block such as Query, Gallery or Cluster, for :func:`extract_features`."""
+def evaluation_loader_settings(config: dict, name: str = "query") -> dict:
+    """Batch size and workers of an Eval block's Query or Gallery, for :func:`extract_features`."""
+    block = config.get(name.capitalize()) or list(config.values())[0]
     loader = block["loader"]
     return {"batch_size": block["sampler"]["batch_size"], "num_workers": loader["num_workers"],
             "use_shared_memory": loader.get("use_shared_memory", True)}

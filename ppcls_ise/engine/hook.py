@@ -13,7 +13,7 @@ from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_ne
 from ..errors import ISEError
 from .config import ClusterSettings, plain_block
 from .distributed import average_statistics, on_first_process, unwrap
-from .evaluation import loader_settings
+from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 
 __all__ = ["ClusterHook"]
@@ -39,7 +39,7 @@ class ClusterHook:
         self.labels: np.ndarray | None = None
         plain = plain_block(engine.config)
         self.plain_images = self.images.with_transforms(plain["dataset"]["transform_ops"])
-        self.loader_settings = loader_settings(plain)
+        self.loader_settings = evaluation_loader_settings({"Query": plain})
         for optimizer in engine.optimizer:
             self._call_after_step(optimizer)
 
