@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -60,9 +61,10 @@ def make_loaders(root, arguments):
 
     def theirs(ops, shuffle):
         images = Market1501(root, "bounding_box_train", ops, backend="pil")
-        return lambda: DataLoader(images, batch_size=batch, shuffle=shuffle, drop_last=shuffle, **options)
+        return partial(DataLoader, images, batch_size=batch, shuffle=shuffle, drop_last=shuffle, **options)
 
-    loaders = {"PaddleClas Market1501": (theirs(THEIRS, True), theirs([RESIZE, NORMALIZE, {"ToCHWImage": None}], False))}
+    their_plain = [RESIZE, NORMALIZE, {"ToCHWImage": None}]
+    loaders = {"PaddleClas Market1501": (theirs(THEIRS, shuffle=True), theirs(their_plain, shuffle=False))}
     for cache in ("none", "ram", "disk"):
         started = time.perf_counter()
         images = ReIDImages(augmented, folder, layout="Market1501", split="train", cache=cache,
@@ -72,8 +74,8 @@ def make_loaders(root, arguments):
         sampler.start_epoch(np.arange(len(images)) // INSTANCES, None, 1)
         rows = [range(start, min(start + batch, len(images))) for start in range(0, len(images), batch)]
         loaders[f"ours, cache: {cache}"] = (
-            lambda images=images, sampler=sampler: ImageLoader(images, batch_sampler=sampler, **options),
-            lambda images=images.with_transforms(plain), rows=rows: ImageLoader(images, batch_sampler=rows, **options))
+            partial(ImageLoader, images, batch_sampler=sampler, **options),
+            partial(ImageLoader, images.with_transforms(plain), batch_sampler=rows, **options))
     return loaders
 
 
@@ -95,8 +97,8 @@ def main():
                     count, needed = seconds(make())
                     rates[name][kind].append(count / needed)
         base = [max(rates["PaddleClas Market1501"][kind]) for kind in (0, 1)]
-        print(f"\n{arguments.images} images, {arguments.workers} workers, use_shared_memory {arguments.shared_memory}\n\n"
-              "| loader | training, images/s | ratio | extraction, images/s | ratio |\n|---|---|---|---|---|")
+        print(f"\n{arguments.images} images, {arguments.workers} workers, use_shared_memory {arguments.shared_memory}\n"
+              "\n| loader | training, images/s | ratio | extraction, images/s | ratio |\n|---|---|---|---|---|")
         for name, kinds in rates.items():
             cells = [f"{max(kind):.0f} | {max(kind) / reference:.1f}" for kind, reference in zip(kinds, base)]
             print(f"| {name} | {' | '.join(cells)} |")
