@@ -1,6 +1,7 @@
 """What the processes of one training tell each other outside of a step."""
 from __future__ import annotations
 
+import hashlib
 import threading
 from typing import Callable
 
@@ -10,7 +11,8 @@ from paddle import nn
 
 from ..errors import ISEError
 
-__all__ = ["average_statistics", "gather_slices", "on_first_process", "raise_everywhere", "unwrap"]
+__all__ = ["average_statistics", "gather_slices", "on_first_process", "raise_everywhere", "require_same_images",
+           "unwrap"]
 
 #: Seconds between signs of life of rank 0; gloo gives up on a process after 30.
 HEARTBEAT = 5.0
@@ -74,6 +76,23 @@ def raise_everywhere(error: Exception | None) -> None:
     for described in errors:
         if described is not None:
             raise _rebuild(described)
+
+
+def require_same_images(names: list[str]) -> None:
+    """Pseudo labels travel by row number, so row i has to be the same image on every process.
+
+    Raises:
+        ISEError: on every process, if their lists of images differ.
+    """
+    if dist.get_world_size() == 1:
+        return
+    text = "\n".join(names).encode("utf-8", "surrogateescape")
+    lists: list = []
+    dist.all_gather_object(lists, (len(names), hashlib.sha256(text).hexdigest()))
+    if len(set(map(tuple, lists))) > 1:
+        counts = ", ".join(str(count) for count, _ in lists)
+        raise ISEError(f"the processes see different training images ({counts} of them); each machine needs the same "
+                       "files, readable by all (tools/check_data.py on each tells which are not)")
 
 
 def _describe(error):

@@ -12,7 +12,7 @@ from ppcls.utils.misc import AverageMeter
 from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_neighbours
 from ..errors import ISEError
 from .config import ClusterSettings, plain_block
-from .distributed import average_statistics, on_first_process, unwrap
+from .distributed import average_statistics, on_first_process, require_same_images, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 
@@ -35,6 +35,7 @@ class ClusterHook:
         self.settings = ClusterSettings.from_config(engine.config)
         self.head = unwrap(engine.model).head
         self.images = engine.train_dataloader.dataset
+        require_same_images(self.images.list.names)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
         plain = plain_block(engine.config)

@@ -18,7 +18,8 @@ NAMES = {"bounding_box_train": ["0001_c1_0.png", "0001_c2_0.png", "0002_c1_0.png
 
 
 def draw(path, size=(32, 64)):
-    Image.fromarray(np.random.default_rng(zlib.crc32(path.name.encode())).integers(0, 255, (*size[::-1], 3), np.uint8)).save(path)
+    rng = np.random.default_rng(zlib.crc32(path.name.encode()))
+    Image.fromarray(rng.integers(0, 255, (*size[::-1], 3), np.uint8)).save(path)
 
 
 @pytest.fixture

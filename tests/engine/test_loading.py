@@ -7,7 +7,7 @@ import pytest
 from helpers import ROOT, shared
 
 from ppcls_ise.data.synthetic import make_synthetic
-from ppcls_ise.engine import ClusterHook
+from ppcls_ise.engine import ClusterHook, distributed
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,19 @@ def test_cached_crops_train_to_the_same_losses_and_survive_their_files(train, lo
     _, cached = train(f"Global.image_root={root}", "DataLoader.Train.dataset.cache=ram", name="cached")
     assert losses(cached) == losses(direct) and len(losses(direct)) == 6
     assert any("cache: ram, 0.00 GB for 96 crops of 64 x 32" in line for line in cached)
+
+
+def test_processes_that_see_different_images_are_refused(monkeypatch):
+    def gather(into, own):
+        into.extend([own, own if others == "same" else (2, "other")])
+
+    monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(distributed.dist, "all_gather_object", gather)
+    others = "same"
+    distributed.require_same_images(["a.jpg", "b\udce9.jpg", "c.jpg"])
+    others = "fewer"
+    with pytest.raises(ValueError, match=r"different training images \(3, 2 of them\)"):
+        distributed.require_same_images(["a.jpg", "b\udce9.jpg", "c.jpg"])
 
 
 def hide_labels(source, target):
