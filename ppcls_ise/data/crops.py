@@ -58,11 +58,13 @@ def make_crops(images: ImageList, read: Callable[[str], np.ndarray], recipe: str
     shape = (len(images.names), *size, 3)
     need = int(np.prod(shape))
     if cache == "ram":
-        free = available_memory()
-        if free is not None and need > 0.9 * free:
-            raise ISEError(f"cache: ram needs {need / _GB:.2f} GB for {shape[0]} crops in each process, but "
-                           f"{free / _GB:.2f} GB of memory are free; set cache: disk or none in the data set")
-        log(f"cache: ram, {need / _GB:.2f} GB for {shape[0]} crops of {size[0]} x {size[1]} in this process")
+        free, processes = available_memory(), int(os.environ.get("PADDLE_LOCAL_SIZE", 1))
+        if free is not None and need * processes > 0.9 * free:
+            raise ISEError(f"cache: ram needs {need / _GB:.2f} GB for {shape[0]} crops in each of {processes} "
+                           f"processes on this machine, but {free / _GB:.2f} GB of memory are free; set cache: disk "
+                           "or none in the data set")
+        log(f"cache: ram, {need / _GB:.2f} GB for {shape[0]} crops of {size[0]} x {size[1]} in each of {processes} "
+            "processes")
         # Anonymous shared pages and not /dev/shm, which is 64 MB in many containers.
         pixels = np.frombuffer(mmap.mmap(-1, max(need, 1)), np.uint8, need).reshape(shape)
         unreadable = _fill(pixels, images, read, progress)

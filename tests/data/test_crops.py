@@ -112,6 +112,11 @@ def test_too_little_room_is_told_beforehand(folder, tmp_path, monkeypatch, reads
     monkeypatch.setattr(crops, "available_memory", lambda: 1000)
     with pytest.raises(ValueError, match="set cache: disk or none"):
         UnlabeledFolder(TRAIN, str(folder), cache="ram")
+    monkeypatch.setattr(crops, "available_memory", lambda: 2 * 7 * 16 * 8 * 3)
+    monkeypatch.setenv("PADDLE_LOCAL_SIZE", "4")
+    with pytest.raises(ValueError, match="in each of 4 processes"):
+        UnlabeledFolder(TRAIN, str(folder), cache="ram")
+    monkeypatch.delenv("PADDLE_LOCAL_SIZE")
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="set cache_dir to another folder"):
         UnlabeledFolder(TRAIN, str(folder), cache="disk", cache_dir=str(tmp_path / "file" / "x"))
