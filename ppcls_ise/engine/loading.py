@@ -100,10 +100,21 @@ class _Collate:
 
     def __call__(self, items):
         errors = [tuple(item) for item in items if isinstance(item, _Failed)]
-        return [np.zeros(0, np.float32), errors[:1]] if errors else [*self.collate(items), []]
+        if not errors:
+            try:
+                return [*self.collate(items), []]
+            except ISEError as error:
+                errors = [(True, str(error))]
+            except Exception:  # here, too, Paddle's thread would die and its user wait
+                errors = [(False, traceback.format_exc())]
+        return [np.zeros(0, np.float32), errors[:1]]
 
 
 def _stack(items):
+    shapes = {np.shape(item[0]) for item in items}
+    if len(shapes) > 1:
+        raise ISEError(f"the images of a batch have different shapes ({', '.join(map(str, sorted(shapes)))}); "
+                       "transform_ops needs ResizeImage with a size")
     return [np.stack(field) for field in zip(*items)]
 
 

@@ -156,3 +156,12 @@ def test_a_broken_transform_is_no_hang(folder):
     for workers in (0, 2):
         with pytest.raises(RuntimeError, match="target size should be greater"):
             list(ImageLoader(images, batch_size=2, num_workers=workers, use_shared_memory=False))
+
+
+def test_images_of_different_sizes_are_no_hang(folder):
+    Image.new("RGB", (11, 20)).save(folder / "b.png")
+    for workers in (0, 2):
+        loader = ImageLoader(UnlabeledFolder([], str(folder)), batch_size=2, num_workers=workers,
+                             use_shared_memory=False)
+        with pytest.raises(ValueError, match="different shapes .*ResizeImage with a size"):
+            list(loader)
