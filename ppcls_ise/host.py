@@ -88,12 +88,13 @@ def register() -> None:
     ppcls.arch.ISEModel = ISEModel
     for target, source, names in (
             (ppcls.loss, loss, ("ClusterContrastLoss", "LabelPreservingLoss")),
-            (ppcls.data, data, ("ReIDImages", "PseudoLabelSampler")),
+            (ppcls.data, data, ("ReIDImages", "UnlabeledFolder", "PseudoLabelSampler")),
             (ppcls.data.preprocess, data, ("ChannelJitter", "PadCrop", "RandomErase")),
             (ppcls.metric, metric, ("ReIDMetric",)),
             (ppcls.engine.train, engine, ("train_epoch_ise",))):
         for name in names:
             setattr(target, name, getattr(source, name))
+    ppcls.data.DataLoader = engine.choose_loader(ppcls.data.DataLoader)
     ppcls.engine.evaluation.retrieval_eval = engine.choose_evaluation(ppcls.engine.evaluation.retrieval_eval)
     ppcls.utils.save_load.save_model = engine.save_whole(ppcls.utils.save_load.save_model)
     ppcls.engine.engine.init_model = engine.load_whole(ppcls.engine.engine.init_model)

@@ -1,85 +1,98 @@
-"""Person images from a folder, with what their names tell."""
+"""Person images as PaddleClas data sets."""
 from __future__ import annotations
 
-import os
+import copy
+import json
 import random
-import re
-from typing import NamedTuple
+import time
 
 import numpy as np
 from paddle.io import Dataset
-from PIL import Image
 
 from ..errors import ISEError
+from .crops import CACHES, make_crops
+from .layouts import find_layout
+from .listing import MARKET_PATTERN, ImageList, list_images
+from .reading import ADVICE, read_image, threaded
 from .sampler import Draw
+from .transforms import PixelTable
 
-__all__ = ["MARKET_PATTERN", "ImageList", "ReIDImages", "list_images", "read_image"]
+__all__ = ["MARKET_PATTERN", "ImageList", "ReIDImages", "UnlabeledFolder", "list_images", "read_image"]
 
-MARKET_PATTERN = r"(?P<pid>-?\d+)_c(?P<camid>\d+)"
-JUNK = -1
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
-
-
-class ImageList(NamedTuple):
-    """The images of one split, sorted by path."""
-
-    root: str
-    names: list[str]  #: paths relative to ``root``
-    pids: np.ndarray  #: int64 [N], identities; 0 is a distractor, -1 junk
-    camids: np.ndarray  #: int64 [N], cameras
-
-    def path(self, index: int) -> str:
-        """File of image ``index``."""
-        return os.path.join(self.root, self.names[index])
-
-
-def list_images(image_root: str, cls_label_path, image_dir: str = "", pattern: str = MARKET_PATTERN,
-                keep_junk: bool = False) -> ImageList:
-    """List a split of a data set by what its file names tell.
-
-    The default pattern reads Market-1501 (12,936 training images of 751 identities, 3,368 queries, 15,913 gallery
-    images without junk; Zheng et al., ICCV 2015) and every set in its naming: ``0002_c1s1_000451_03.jpg`` is identity
-    2, camera 1.
-
-    Args:
-        image_root: folder of the data set.
-        cls_label_path: the split below it: a folder such as ``bounding_box_train`` (with all folders in it), a list
-            file with a path at the start of each line, or a list of either.
-        image_dir: folder below ``image_root`` to which the paths in list files are relative.
-        pattern: regular expression with the groups ``pid`` and ``camid``, searched in the file name.
-        keep_junk: keep images of pid -1 (detections of no use to any protocol) instead of leaving them out.
-
-    Raises:
-        ISEError: if the folder or list is missing or empty, or a name does not match.
-    """
-    root = os.path.expanduser(image_root)
-    expression = re.compile(pattern)
-    rows = [(name, *_identify(name, expression)) for name in _names(root, cls_label_path, image_dir)]
-    rows = [row for row in rows if keep_junk or row[1] != JUNK]
-    return ImageList(root, [name for name, _, _ in rows], np.array([pid for _, pid, _ in rows], np.int64),
-                     np.array([camid for _, _, camid in rows], np.int64))
+BAD_IMAGE_POLICIES = ("error", "skip")
+#: The name of an image's folder, as ``cameras: folder`` of UnlabeledFolder.
+_FOLDER = r"(?P<camid>[^/\\]+)[/\\][^/\\]+$"
 
 
 class ReIDImages(Dataset):
     """Person crops as a PaddleClas data set, for training, clustering, query and gallery alike.
 
-    Indexed by an int an item is ``(image, pid, camid)``, for evaluation and extraction. Indexed by a :class:`Draw`,
-    as the training sampler does, it is ``(image, pseudo label)``: identities are out of reach there.
+    Indexed by an int an item is ``(image, pid, camid)``, for evaluation and extraction; -1 where they are not known.
+    Indexed by a :class:`Draw`, as the training sampler does, it is ``(image, pseudo label)``: identities are out of
+    reach there.
 
     Args:
         transform_ops: PaddleClas's list of transforms, applied to a uint8 RGB image [H, W, 3].
-        where: ``image_root``, ``cls_label_path``, ... of :func:`list_images`.
+        image_root: folder of the data set.
+        layout: a name in :data:`ppcls_ise.data.layouts.LAYOUTS`, such as ``Market1501``; with it
+        split: ``train``, ``query`` or ``gallery``. Without them:
+        where: ``cls_label_path``, ``image_dir``, ``pattern``, ``keep_junk`` of :func:`list_images`; ``pattern`` and
+            ``keep_junk`` also go with a layout.
+        cache: where decoded and resized crops are kept: ``none``, ``ram``, or ``disk`` (:func:`make_crops`). Needs
+            ``ResizeImage`` with a ``size`` as the first transform.
+        cache_dir: folder of ``disk``.
+        on_bad_image: ``error`` or ``skip``. With ``skip`` (and with a cache) every file is read at the start, and what
+            is no readable image is left out, with a count in the log. No other image ever takes its place.
+
+    Attributes:
+        list: the :class:`ImageList`; ``pids`` and ``camids`` are its int64 [N], or None where they are not known.
 
     Raises:
-        ISEError: as :func:`list_images` does.
+        ISEError: as :func:`list_images`, :func:`find_layout` and :func:`make_crops` do; for unreadable images, naming
+            them.
     """
 
-    def __init__(self, transform_ops=None, **where):
-        from ppcls.data import create_operators
+    def __init__(self, transform_ops=None, image_root: str = ".", layout: str | None = None, split: str | None = None,
+                 cache: str = "none", cache_dir: str | None = None, on_bad_image: str = "error", **where):
+        for key, value, known in (("cache", cache, CACHES), ("on_bad_image", on_bad_image, BAD_IMAGE_POLICIES)):
+            if value not in known:
+                raise ISEError(f"{key} of a data set is {', '.join(known)}, not {value!r}")
+        if layout or split:
+            if "cls_label_path" in where:
+                raise ISEError("a data set has layout and split, or cls_label_path, not both")
+            form, part = find_layout(layout or "Market", image_root, split)
+            where = {"pattern": form.pattern, **where, "cls_label_path": part.source, "image_dir": part.image_dir}
+        self.list = list_images(image_root, **where)
+        self.crops = self._crop_rows = None
+        self._set_transforms(transform_ops or [])
+        if cache != "none":
+            self.crops = make_crops(self.list, self._read, *self._cached_recipe(), cache, cache_dir, _log, self._told)
+            self._leave_out(self.crops.unreadable, on_bad_image)
+        elif on_bad_image == "skip":
+            paths = map(self.list.path, range(len(self.list.names)))
+            self._leave_out({row: str(outcome) for row, outcome in enumerate(self._told(threaded(_verify, paths)))
+                             if outcome is not None}, on_bad_image)
 
-        self.list = list_images(**where)
-        self.pids, self.camids = self.list.pids, self.list.camids
-        self.transforms = create_operators(list(transform_ops or []))
+    @property
+    def pids(self):
+        return self.list.pids
+
+    @property
+    def camids(self):
+        return self.list.camids
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether items need neither decoding nor a disk."""
+        return self.crops is not None and self.crops.in_memory
+
+    def with_transforms(self, transform_ops) -> ReIDImages:
+        """The same images, and the same cached crops if the first transform is the same, otherwise transformed."""
+        other, recipe = copy.copy(self), self._recipe
+        other._set_transforms(transform_ops)
+        if other._recipe != recipe:
+            other.crops = None
+        return other
 
     def __len__(self) -> int:
         return len(self.list.names)
@@ -87,10 +100,35 @@ class ReIDImages(Dataset):
     def __getitem__(self, item):
         if isinstance(item, Draw):
             return self._augmented(item), np.int64(item.label)
-        return self._transformed(item), self.pids[item], self.camids[item]
+        return self._transformed(item), *(np.int64(-1) if ids is None else ids[item]
+                                          for ids in (self.pids, self.camids))
+
+    def _set_transforms(self, transform_ops):
+        from ppcls.data import create_operators
+
+        operators = create_operators(list(copy.deepcopy(transform_ops)))
+        resizes = bool(operators) and type(operators[0]).__name__ == "ResizeImage"
+        self._resize = operators.pop(0) if resizes else None
+        self._recipe = dict(transform_ops[0]["ResizeImage"]) if resizes else None
+        self.transforms = [PixelTable.instead_of(operator) for operator in operators]
+
+    def _cached_recipe(self):
+        """What decides the pixels of a crop, as text, and its (height, width)."""
+        if not self._recipe or not self._recipe.get("size"):
+            raise ISEError("a data set with a cache needs ResizeImage with a size as its first transform")
+        size = self._recipe["size"]
+        width, height = (size, size) if isinstance(size, int) else size
+        return json.dumps(self._recipe, sort_keys=True), (height, width)
+
+    def _read(self, path):
+        image = read_image(path)
+        return image if self._resize is None else self._resize(image)
 
     def _transformed(self, index):
-        image = read_image(self.list.path(index))
+        if self.crops is not None:
+            image = self.crops.pixels[self._crop_rows[index]]
+        else:
+            image = self._read(self.list.path(index))
         for transform in self.transforms:
             image = transform(image)
         return image
@@ -107,43 +145,61 @@ class ReIDImages(Dataset):
             random.setstate(states[0])
             np.random.set_state(states[1])
 
+    def _leave_out(self, unreadable, policy):
+        """Leave the unreadable images (row -> message) out, or raise."""
+        count, total = len(unreadable), len(self.list.names)
+        if count and (policy == "error" or count == total):
+            more = f"\n{count} of {total} images are unreadable; tools/check_data.py lists them all" * (count > 1)
+            raise ISEError(next(iter(unreadable.values())) + more)
+        kept = np.array([row for row in range(total) if row not in unreadable])
+        if count:
+            first = "; ".join(message.split(ADVICE)[0] for message in list(unreadable.values())[:3])
+            _log(f"{count} of {total} images are unreadable and left out (on_bad_image: skip): {first}"
+                 + "; ..." * (count > 3), level="warning")
+            self.list = self.list.take(kept)
+        self._crop_rows = kept
 
-def read_image(path: str) -> np.ndarray:
-    """Decode an image file.
+    def _told(self, outcomes, seconds_between_lines=10.0):
+        told = time.time()
+        for done, outcome in enumerate(outcomes, 1):
+            yield outcome
+            if time.time() - told > seconds_between_lines:
+                told = time.time()
+                _log(f"read {done} of {len(self.list.names)} images")
 
-    Returns:
-        uint8 [H, W, 3], RGB.
+
+class UnlabeledFolder(ReIDImages):
+    """Images of which nothing is known, or at most the camera: any tree of images, or a list file.
+
+    Args:
+        transform_ops: as of :class:`ReIDImages`.
+        image_root: the folder. All images below it are taken, links to folders followed.
+        cls_label_path: a folder or list file below it, or a list of those; default all of it.
+        cameras: None if unknown; ``folder`` if each camera has a folder of its own; or a regular expression with the
+            group ``camid``, searched in the file name, then in the path: ``cam(?P<camid>\\d+)``. The sampler mixes
+            cameras where it knows them.
+        options: ``image_dir``, ``cache``, ``cache_dir``, ``on_bad_image``, as of :class:`ReIDImages`.
 
     Raises:
-        ISEError: if the file is no readable image.
+        ISEError: as :class:`ReIDImages` does.
     """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ISEError(f"{path} is no readable image ({error}); mend it or take it out of the folder") from error
+
+    def __init__(self, transform_ops=None, image_root: str = ".", cls_label_path=".", cameras: str | None = None,
+                 **options):
+        for key in ("layout", "split", "pattern"):
+            if key in options:
+                raise ISEError(f"UnlabeledFolder has no {key}: it knows no identities; use ReIDImages")
+        pattern = _FOLDER if cameras == "folder" else cameras
+        if pattern and "(?P<pid>" in pattern:
+            raise ISEError("UnlabeledFolder knows no identities: cameras has the group camid only")
+        super().__init__(transform_ops, image_root, cls_label_path=cls_label_path, pattern=pattern, **options)
 
 
-def _names(root, split, image_dir):
-    """Paths below ``root`` of one split: a folder, walked, or list files ``path ...`` relative to ``image_dir``."""
-    if isinstance(split, (list, tuple)):
-        return sorted(path for part in split for path in _names(root, part, image_dir))
-    source = os.path.join(root, split)
-    if os.path.isfile(source):
-        with open(source, encoding="utf-8") as lines:
-            return sorted(os.path.join(image_dir, line.split()[0]) for line in lines if line.strip())
-    if not os.path.isdir(source):
-        raise ISEError(f"there is no folder or list file {source}; set image_root and cls_label_path of the data set")
-    found = [os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(source)
-             for name in names if name.lower().endswith(_SUFFIXES)]
-    if not found:
-        raise ISEError(f"no {'/'.join(_SUFFIXES)} images in {source}")
-    return sorted(found)
+def _verify(path):
+    read_image(path)
 
 
-def _identify(path, pattern):
-    match = pattern.search(os.path.basename(path))
-    if match is None:
-        raise ISEError(f"{path} does not match the pattern {pattern.pattern!r} for identity and camera; set the data "
-                       "set's pattern")
-    return int(match["pid"]), int(match["camid"])
+def _log(text, level="info"):
+    from ppcls.utils import logger
+
+    getattr(logger, level)(f"[Data] {text}")

@@ -5,7 +5,9 @@ from .evaluation import choose_evaluation, log_best_and_last, query_and_gallery
 from .export import export
 from .extraction import extract_features
 from .hook import ClusterHook
+from .loading import choose_loader
 from .train_ise import train_epoch_ise
 
-__all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "export", "extract_features", "load_config",
-           "load_whole", "log_best_and_last", "prepare_config", "query_and_gallery", "save_whole", "train_epoch_ise"]
+__all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "choose_loader", "export", "extract_features",
+           "load_config", "load_whole", "log_best_and_last", "prepare_config", "query_and_gallery", "save_whole",
+           "train_epoch_ise"]

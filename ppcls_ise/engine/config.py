@@ -16,8 +16,9 @@ from ..errors import ISEError
 from ..metric import PROTOCOLS, ReIDMetric
 from .checkpoints import settle
 
-__all__ = ["ClusterSettings", "load_config", "prepare_config"]
+__all__ = ["ClusterSettings", "load_config", "plain_block", "prepare_config"]
 
+DATASETS = ("ReIDImages", "UnlabeledFolder")
 DEVICES = ("auto", "cpu", "gpu", "xpu", "npu", "mlu")
 
 
@@ -139,6 +140,10 @@ def prepare_config(config: dict, mode: str) -> dict:
         raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
+    evaluates = mode == "eval" or (mode == "train" and settings.get("eval_during_train"))
+    if evaluates and not (config.get("DataLoader") or {}).get("Eval"):
+        raise ISEError("DataLoader.Eval is missing: an evaluation needs labelled images as Query and Gallery; to train "
+                       "without, set Global.eval_during_train: False")
     _complete_image_root(settings.get("image_root"), config.get("DataLoader"))
     config.setdefault("profiler_options", None)
     if mode == "export" and not settings["pretrained_model"]:
@@ -204,8 +209,33 @@ def _complete_image_root(root, loaders):
     evaluation = loaders.get("Eval") or {}
     for block in [loaders.get("Train"), *evaluation.values()]:
         dataset = (block or {}).get("dataset") or {}
-        if root and dataset.get("name") == "ReIDImages":
+        if root and dataset.get("name") in DATASETS:
             dataset.setdefault("image_root", root)
+
+
+def plain_block(config: dict) -> dict:
+    """The block that says how images are read without augmentation, for clustering and export.
+
+    It is ``DataLoader.Cluster`` if there is one, else the ``Query`` (or only block) of ``DataLoader.Eval``.
+
+    Returns:
+        ``dataset`` with ``transform_ops``, ``sampler`` with ``batch_size``, ``loader``.
+
+    Raises:
+        ISEError: if there is neither, or ``Cluster`` names images of its own.
+    """
+    loaders = config.get("DataLoader") or {}
+    block, evaluation = loaders.get("Cluster"), loaders.get("Eval")
+    if block:
+        others = set(block.get("dataset") or {}) - {"transform_ops"}
+        if others or not block.get("dataset"):
+            raise ISEError("DataLoader.Cluster.dataset has transform_ops only: the images are those of "
+                           f"DataLoader.Train{', so leave out ' + ', '.join(sorted(others)) if others else ''}")
+        return block
+    if not evaluation:
+        raise ISEError("DataLoader.Eval is missing, and there is no DataLoader.Cluster: one of them has to name the "
+                       "transforms without augmentation")
+    return evaluation.get("Query") or next(iter(evaluation.values()))
 
 
 def _complete_training(config):
@@ -214,14 +244,13 @@ def _complete_training(config):
     sampler = train.get("sampler")
     if settings.get("train_mode") != "ise":
         raise ISEError("ISEModel trains with Global.train_mode: ise")
-    if (train.get("dataset") or {}).get("name") != "ReIDImages":
-        raise ISEError("Global.train_mode ise needs DataLoader.Train.dataset.name: ReIDImages")
+    if (train.get("dataset") or {}).get("name") not in DATASETS:
+        raise ISEError(f"Global.train_mode ise needs DataLoader.Train.dataset.name: {' or '.join(DATASETS)}")
     if not sampler or sampler.get("name") != "PseudoLabelSampler":
         raise ISEError("Global.train_mode ise needs DataLoader.Train.sampler.name: PseudoLabelSampler")
     if not settings.get("iter_per_epoch"):
         raise ISEError("Global.iter_per_epoch is missing: steps per epoch (400 in the published recipe)")
-    if not loaders.get("Eval"):
-        raise ISEError("DataLoader.Eval is missing: its Query block names the transforms for feature extraction")
+    plain_block(config)
     losses = (config.get("Loss") or {}).get("Train") or []
     names = [name for loss in losses for name in loss]
     if "LabelPreservingLoss" in names and not config["Arch"].get("Head", {}).get("topk", 1):

@@ -1,6 +1,7 @@
 """What the processes of one training tell each other outside of a step."""
 from __future__ import annotations
 
+import hashlib
 import threading
 import zlib
 from typing import Callable
@@ -12,7 +13,8 @@ from paddle import nn
 from ..arch.bn_groups import batch_norms
 from ..errors import ISEError
 
-__all__ = ["average_statistics", "check_equal", "gather_slices", "on_first_process", "raise_everywhere", "share_out",
+__all__ = ["average_statistics", "check_equal", "gather_slices", "on_first_process", "raise_everywhere",
+           "require_same_images", "share_out",
            "unwrap"]
 
 #: Seconds between signs of life of rank 0; gloo gives up on a process after 30.
@@ -66,15 +68,34 @@ def _is_done(done):
 
 def raise_everywhere(error: Exception | None) -> None:
     """Raise on every process if any of them came here with an error, so that none waits for one that has died."""
-    errors: list = [error and _describe(error)]
+    errors: list = []
     if dist.get_world_size() > 1:
-        errors = []
-        dist.all_gather_object(errors, error and _describe(error))
+        count = paddle.to_tensor([int(error is not None)], dtype="int32")
+        dist.all_reduce(count)  # cheap enough for every step
+        if count.item():
+            dist.all_gather_object(errors, error and _describe(error))
     if error is not None:
         raise error
     for described in errors:
         if described is not None:
             raise _rebuild(described)
+
+
+def require_same_images(names: list[str]) -> None:
+    """Pseudo labels travel by row number, so row i has to be the same image on every process.
+
+    Raises:
+        ISEError: on every process, if their lists of images differ.
+    """
+    if dist.get_world_size() == 1:
+        return
+    text = "\n".join(names).encode("utf-8", "surrogateescape")
+    lists: list = []
+    dist.all_gather_object(lists, (len(names), hashlib.sha256(text).hexdigest()))
+    if len(set(map(tuple, lists))) > 1:
+        counts = ", ".join(str(count) for count, _ in lists)
+        raise ISEError(f"the processes see different training images ({counts} of them); each machine needs the same "
+                       "files, readable by all (tools/check_data.py on each tells which are not)")
 
 
 def _describe(error):

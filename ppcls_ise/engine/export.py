@@ -5,6 +5,8 @@ import os
 
 import yaml
 
+from .config import plain_block
+
 __all__ = ["export"]
 
 
@@ -19,9 +21,8 @@ def export(engine) -> str:
     """
     engine.export()
     config = json.loads(json.dumps(engine.config))  # plain dicts, which yaml can write
-    query = config["DataLoader"]["Eval"].get("Query") or next(iter(config["DataLoader"]["Eval"].values()))
     description = {"Global": {"image_shape": config["Global"]["image_shape"]},
-                   "PreProcess": {"transform_ops": query["dataset"]["transform_ops"]}}
+                   "PreProcess": {"transform_ops": plain_block(config)["dataset"]["transform_ops"]}}
     path = os.path.join(config["Global"]["save_inference_dir"], "inference.yml")
     with open(path, "w", encoding="utf-8") as file:
         yaml.safe_dump(description, file, sort_keys=False)

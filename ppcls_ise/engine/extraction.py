@@ -1,13 +1,13 @@
 """Features of a data set, in its order, shared out over the processes."""
 from __future__ import annotations
 
-import numpy as np
 import paddle
 import paddle.distributed as dist
-from paddle.io import DataLoader, Dataset
+from paddle.io import Dataset
 
 from ..errors import ISEError
-from .distributed import gather_slices, raise_everywhere, unwrap
+from .distributed import gather_slices, unwrap
+from .loading import ImageLoader
 from .progress import Progress
 
 __all__ = ["extract_features"]
@@ -42,16 +42,12 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
     own = range(dist.get_rank() * share, min((dist.get_rank() + 1) * share, len(dataset)))
     # The last processes may have too few rows, or none: they repeat row 0 and gather_slices cuts that off.
     rows = list(own) + [0] * (share - len(own))
-    loader = DataLoader(_Guarded(dataset, rows), batch_size=batch_size, shuffle=False, drop_last=False,
-                        collate_fn=_collate, num_workers=num_workers, use_shared_memory=use_shared_memory,
-                        return_list=True)
-    features, failure = [], None
-    progress = Progress(f"[Extract] {name}", "images per process")
+    batches = [rows[start:start + batch_size] for start in range(0, share, batch_size)]
+    loader = ImageLoader(dataset, batch_sampler=batches, num_workers=num_workers, use_shared_memory=use_shared_memory,
+                         return_list=True)
+    features, progress = [], Progress(f"[Extract] {name}", "images per process")
     try:
-        for images, unreadable in loader:
-            if unreadable:
-                failure = ISEError(unreadable[0])
-                break
+        for images, *_ in loader:
             batch = model(images)["features"].astype("float32")
             if flip:
                 mirrored = model(images.flip([3]))["features"].astype("float32")
@@ -61,26 +57,4 @@ def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int 
     finally:
         if was_training:
             model.train()
-    raise_everywhere(failure)
     return gather_slices(paddle.concat(features), len(dataset))
-
-
-class _Guarded(Dataset):
-    """Rows of a data set as ``(image, message)``: Paddle's loaders hang or lose the error if reading raises one."""
-
-    def __init__(self, dataset, rows):
-        self.dataset, self.rows = dataset, rows
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __getitem__(self, position):
-        try:
-            return self.dataset[self.rows[position]][0], None
-        except ISEError as error:
-            return None, str(error)
-
-
-def _collate(items):
-    unreadable = [message for _, message in items if message]
-    return [np.zeros(0, np.float32) if unreadable else np.stack([image for image, _ in items]), unreadable[:1]]

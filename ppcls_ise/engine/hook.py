@@ -13,10 +13,9 @@ from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
 from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_neighbours
-from ..data import ReIDImages
 from ..errors import ISEError
-from .config import ClusterSettings
-from .distributed import average_statistics, check_equal, on_first_process, share_out, unwrap
+from .config import ClusterSettings, plain_block
+from .distributed import average_statistics, check_equal, on_first_process, require_same_images, share_out, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 from .report import run_report
@@ -42,14 +41,12 @@ class ClusterHook:
         self.model = unwrap(engine.model)
         self.head = self.model.head
         self.images = engine.train_dataloader.dataset
+        require_same_images(self.images.list.names)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
-        loader = engine.config["DataLoader"]
-        plain = {key: value for key, value in loader["Train"]["dataset"].items() if key != "name"}
-        evaluation = loader["Eval"]
-        transforms = (evaluation.get("Query") or list(evaluation.values())[0])["dataset"]["transform_ops"]
-        self.plain_images = ReIDImages(**{**plain, "transform_ops": transforms})
-        self.loader_settings = evaluation_loader_settings(evaluation)
+        plain = plain_block(engine.config)
+        self.plain_images = self.images.with_transforms(plain["dataset"]["transform_ops"])
+        self.loader_settings = evaluation_loader_settings({"Query": plain})
         share_out(engine.model, self.sampler.batch_size)
         for optimizer in engine.optimizer:
             self._call_after_step(optimizer)

@@ -7,6 +7,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from ..data.reading import read_image
 from ..errors import ISEError
 
 __all__ = ["FeatureExtractor"]
@@ -63,7 +64,6 @@ class FeatureExtractor:
         return np.concatenate(parts)
 
     def _load(self, path):
-        with Image.open(path) as image:
-            image = image.convert("RGB").resize((self.width, self.height), Image.BICUBIC)
+        image = Image.fromarray(read_image(path)).resize((self.width, self.height), Image.BICUBIC)
         pixels = np.asarray(image, np.float32) / 255.0
         return np.ascontiguousarray(((pixels - self._mean) / self._std).transpose(2, 0, 1))

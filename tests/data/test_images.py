@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppcls_ise.data.images import ReIDImages, list_images, read_image
+from ppcls_ise.data.images import ReIDImages, UnlabeledFolder, list_images, read_image
 from ppcls_ise.data.sampler import Draw
 from ppcls_ise.data.transforms import ChannelJitter, PadCrop, RandomErase
 
@@ -110,3 +110,33 @@ def test_channel_jitter_is_one_gain_and_offset_per_channel():
         assert gain != 1 and offset != 0
     gains = np.stack([ChannelJitter(0.2, 0.0)(np.ones((1, 1, 3), np.float32))[0, 0] for _ in range(2000)])
     assert abs(gains.mean() - 1) < 0.02 and abs(gains.std() - 0.2) < 0.02
+
+
+def test_cameras_of_an_unlabeled_folder_by_name_by_folder_or_unknown(tmp_path):
+    for name in ("gate/a 1.jpg", "gate/sub/cam7_b.jpg", "yard/cam12_c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 16)).save(tmp_path / name)
+    images = UnlabeledFolder(image_root=tmp_path)
+    assert images.list.names == ["gate/a 1.jpg", "gate/sub/cam7_b.jpg", "yard/cam12_c.jpg"]
+    assert images.pids is None and images.camids is None and images[0][1:] == (-1, -1)
+    assert UnlabeledFolder(image_root=tmp_path, cameras="folder").camids.tolist() == [0, 1, 2]
+    assert UnlabeledFolder(image_root=tmp_path, cameras=r"^(?P<camid>\w+)/").camids.tolist() == [0, 0, 1]
+    (tmp_path / "some.txt").write_text("\ufeffgate/a 1.jpg 4 -1\r\n\nyard/cam12_c.jpg\n", encoding="utf-8")
+    listed = UnlabeledFolder(image_root=tmp_path, cls_label_path="some.txt")
+    assert listed.list.names == ["gate/a 1.jpg", "yard/cam12_c.jpg"] and listed[0][0].shape == (16, 8, 3)
+    only = UnlabeledFolder(image_root=tmp_path, cls_label_path=["yard", "gate/sub"], cameras=r"cam(?P<camid>\d+)")
+    assert only.camids.tolist() == [7, 12]
+    with pytest.raises(ValueError, match=r"gate/a 1.jpg does not match .* \(1 of 3 images do not\)"):
+        UnlabeledFolder(image_root=tmp_path, cameras=r"cam(?P<camid>\d+)")
+
+
+def test_patterns_may_lack_groups_and_wrong_ones_are_named(folder):
+    images = list_images(folder, "bounding_box_test", pattern=r"(?P<pid>-?\d+)_c")
+    assert images.camids is None and images.pids.tolist() == [0, 1, 2]
+    for pattern, message in ((r"(?P<pid", "no regular expression"), (r"\d+", r"needs the groups \(\?P<pid>"),
+                             (r"(?P<person>\d+)", "not person"), (r"(?P<pid>_c\d)", "'_c3', which is no integer")):
+        with pytest.raises(ValueError, match=message):
+            list_images(folder, "bounding_box_test", pattern=pattern)
+    for options in ({"pattern": "x"}, {"layout": "Market"}, {"cameras": r"(?P<pid>\d+)"}):
+        with pytest.raises(ValueError, match="UnlabeledFolder"):
+            UnlabeledFolder(image_root=folder, **options)

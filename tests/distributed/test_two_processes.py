@@ -59,3 +59,10 @@ def test_mistakes_end_every_process_with_one_message(tiny, tmp_path, override, m
         text = result.stdout + result.stderr
         assert result.returncode and "error: " in text and message in text, text
         assert "Traceback" not in text, text
+
+
+def test_an_image_that_one_process_cannot_read_is_named_on_all(tmp_path):
+    result = launch(ROOT / "tests/distributed/worker_bad_image.py", tmp_path / "told", cwd=tmp_path, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    for rank in (0, 1):
+        assert (tmp_path / f"told_{rank}.txt").read_text() == "[0, 1]\nspoilt.jpg is no readable image"

@@ -17,7 +17,7 @@ def test_every_config_is_complete(path):
     assert config["Global"]["device"] in ("cpu", "gpu")
     sampler = config["DataLoader"]["Train"]["sampler"]
     assert sampler["iter_per_epoch"] == config["Global"]["iter_per_epoch"]
-    for block in (config["DataLoader"]["Train"], *config["DataLoader"]["Eval"].values()):
+    for block in (config["DataLoader"]["Train"], *config["DataLoader"].get("Eval", {}).values()):
         assert block["dataset"]["image_root"] == config["Global"]["image_root"]
 
 

@@ -1,0 +1,159 @@
+"""Which images a split holds, and what their names tell of identity and camera."""
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ISEError
+from .reading import shown
+
+__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "list_images"]
+
+#: ``0002_c1s1_000451_03.jpg``: identity 2, camera 1. Also Duke's, CUHK03-NP's, VeRi's and PersonX's naming.
+MARKET_PATTERN = r"(?P<pid>-?\d+)_c(?P<camid>\d+)"
+JUNK = -1
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+_LABELS = re.compile(r"(\s+-?\d+)+$")
+
+
+class ImageList(NamedTuple):
+    """The images of one split, sorted by path."""
+
+    root: str
+    names: list[str]  #: paths relative to ``root``
+    pids: np.ndarray | None  #: int64 [N], identities; 0 is a distractor, -1 junk. None: not known
+    camids: np.ndarray | None  #: int64 [N], cameras. None: not known
+
+    def path(self, index: int) -> str:
+        """File of image ``index``."""
+        return os.path.join(self.root, self.names[index])
+
+    def take(self, rows) -> ImageList:
+        """The images ``rows``, in that order."""
+        return ImageList(self.root, [self.names[row] for row in rows], *(
+            None if ids is None else ids[rows] for ids in (self.pids, self.camids)))
+
+
+def list_images(image_root: str, cls_label_path=".", image_dir: str = "", pattern: str | None = MARKET_PATTERN,
+                keep_junk: bool = False) -> ImageList:
+    """List a split of a data set by what its file names tell.
+
+    Args:
+        image_root: folder of the data set.
+        cls_label_path: the split below it: a folder such as ``bounding_box_train`` (with all folders in it, links
+            followed), a list file with a path at the start of each line (integers after it are not read), or a list
+            of either.
+        image_dir: folder below ``image_root`` to which the paths in list files are relative.
+        pattern: regular expression, searched in the file name and, where that does not match, in the path below
+            ``image_root``. Its groups ``pid`` and ``camid`` are optional: what is not named is not known. A camera
+            that is no number counts by its place among the sorted names. None: nothing is known.
+        keep_junk: keep images of pid -1 (detections of no use to any protocol) instead of leaving them out.
+
+    Raises:
+        ISEError: if the folder or list is missing or empty, or a name does not match.
+    """
+    root = os.path.expanduser(image_root)
+    names = _names(root, cls_label_path, image_dir)
+    found = _identify(names, pattern)
+    pids = _integers(found["pid"], names, pattern) if "pid" in found else None
+    camids = _cameras(found["camid"]) if "camid" in found else None
+    images = ImageList(root, names, pids, camids)
+    if pids is None or keep_junk:
+        return images
+    return images.take(np.flatnonzero(pids != JUNK))
+
+
+def _names(root, split, image_dir):
+    """Sorted paths below ``root`` of one split: a folder, walked, or list files relative to ``image_dir``."""
+    if isinstance(split, (list, tuple)):
+        return sorted(path for part in split for path in _names(root, part, image_dir))
+    source = os.path.normpath(os.path.join(root, split))
+    if os.path.isfile(source):
+        names = [os.path.normpath(os.path.join(image_dir, name)) for name in _lines(source)]
+    elif os.path.isdir(source):
+        names = [os.path.relpath(path, root) for path in _walk(source)]
+    else:
+        raise ISEError(f"there is no folder or list file {source}; set image_root and cls_label_path of the data "
+                       f"set\n{neighbourhood(root)}")
+    if not names:
+        raise ISEError(f"no {'/'.join(SUFFIXES)} images in {source}\n{neighbourhood(source)}")
+    return sorted(names)
+
+
+def _lines(path):
+    """Paths in a list file: a line less the integers at its end."""
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as lines:
+            return [_LABELS.sub("", line.strip()) for line in lines if line.strip()]
+    except OSError as error:
+        raise ISEError(f"list file {path} cannot be read: {error}") from error
+
+
+def _walk(folder):
+    """Image files below ``folder``, links to folders followed, each folder once: links may form loops."""
+    def refuse(error):
+        raise ISEError(f"folder {shown(error.filename)} cannot be read: {error.strerror}") from error
+
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders.sort()
+        yield from (os.path.join(place, name) for name in files if name.lower().endswith(SUFFIXES))
+
+
+def _identify(names, pattern):
+    """Group name -> its text in every file's name."""
+    if pattern is None:
+        return {}
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ISEError(f"the data set's pattern {pattern!r} is no regular expression: {error}") from error
+    unknown = set(expression.groupindex) - {"pid", "camid"}
+    if unknown or not expression.groupindex:
+        raise ISEError(f"the data set's pattern {pattern!r} needs the groups (?P<pid>...) and/or (?P<camid>...)"
+                       + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
+    matches = [expression.search(os.path.basename(name)) or expression.search(name) for name in names]
+    if None in matches:
+        missed = [name for name, match in zip(names, matches) if match is None]
+        raise ISEError(f"{shown(missed[0])} does not match the pattern {pattern!r} for identity and camera "
+                       f"({len(missed)} of {len(names)} images do not); set the data set's pattern, or use "
+                       "UnlabeledFolder for images whose names tell nothing")
+    return {group: [match[group] for match in matches] for group in expression.groupindex}
+
+
+def _integers(texts, names, pattern):
+    try:
+        return np.array([int(text) for text in texts], np.int64)
+    except (TypeError, ValueError):
+        wrong = next(i for i, text in enumerate(texts) if not re.fullmatch(r"-?\d+", text or ""))
+        raise ISEError(f"{shown(names[wrong])}: pattern {pattern!r} finds the identity {texts[wrong]!r}, which is no "
+                       "integer") from None
+
+
+def _cameras(texts):
+    if all(re.fullmatch(r"\d+", text or "") for text in texts):
+        return np.array([int(text) for text in texts], np.int64)
+    return np.unique(np.array([text or "" for text in texts]), return_inverse=True)[1].astype(np.int64)
+
+
+def neighbourhood(folder: str, limit: int = 8) -> str:
+    """What is at ``folder``, for an error: its entries, or those of the nearest folder above that exists."""
+    while not os.path.isdir(folder):
+        above = os.path.dirname(folder.rstrip(os.sep)) or "."
+        if above == folder:
+            break
+        folder = above
+    try:
+        entries = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in os.scandir(folder))
+    except OSError as error:
+        return f"  {shown(folder)} cannot be read: {error.strerror}"
+    more = f", ... ({len(entries)} in all)" if len(entries) > limit else ""
+    return f"  in {shown(os.path.abspath(folder))}: {shown(', '.join(entries[:limit])) or 'nothing'}{more}"

@@ -1,0 +1,91 @@
+"""Image files to RGB pixels: whatever a camera, a phone or a labelling tool has written, or one clear error."""
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..errors import ISEError
+
+__all__ = ["read_image", "shown", "threaded"]
+
+ADVICE = "; mend it, take it out of the folder, or set on_bad_image: skip in the data set"
+_ROTATION = 0x0112  # EXIF tag
+
+
+def read_image(path: str) -> np.ndarray:
+    """Decode an image file.
+
+    Grey, palette and CMYK images become RGB, 16-bit ones keep their upper 8 bits, an EXIF rotation is applied, and
+    what is transparent becomes black: the colour below it is an accident of the program that wrote the file.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        ISEError: if the file is no readable image, is cut off, or claims more pixels than
+            ``PIL.Image.MAX_IMAGE_PIXELS``.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError("no regular file")  # opening a pipe would wait for ever
+        with Image.open(path) as image:
+            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels are no crop")
+            return np.asarray(_rgb(image))
+    # struct.error and the like: Pillow's decoders raise what they please on garbage.
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise ISEError(f"{shown(path)} is no readable image ({type(error).__name__}: {error}){ADVICE}") from error
+
+
+def _rgb(image):
+    if image.mode == "RGB" and not image.info.get("transparency"):
+        return ImageOps.exif_transpose(image) if image.getexif().get(_ROTATION, 1) != 1 else image
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips it to white
+        grey = np.asarray(image).astype(np.int64) >> 8
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating point pixels have no known range")
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def shown(path: str) -> str:
+    """A path as text that any log can hold: file names may be bytes that are no UTF-8."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def threaded(function: Callable, items: Iterable, threads: int | None = None) -> Iterator:
+    """Results of ``function`` in the order of ``items``; an :class:`ISEError` it raises is yielded in its place.
+
+    Threads suffice for images: Pillow lets go of the interpreter while it decodes and resizes. Only a few results per
+    thread are held at a time.
+    """
+    threads = threads or min(8, os.cpu_count() or 1)
+    waiting: deque = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(_outcome, function, item))
+            if len(waiting) >= 8 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _outcome(function, item):
+    try:
+        return function(item)
+    except ISEError as error:
+        return error
