@@ -39,9 +39,11 @@ def on_first_process(function: Callable):
         box = {}
         thread = threading.Thread(target=_call, args=(function, box))
         thread.start()
-        while thread.is_alive():
+        done = False
+        while not done:  # asked once a round: the thread may end at any line, and the others must hear of it
             thread.join(HEARTBEAT)
-            _is_done(not thread.is_alive())
+            done = not thread.is_alive()
+            _is_done(done)
         error = box.get("error")
         outcome = [box.get("result"), error and _describe(error)]
     else:
