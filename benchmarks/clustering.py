@@ -184,7 +184,7 @@ def main():
     parser.add_argument("--n", type=int, nargs="+", default=[3000, 6000, 12936], help="images of each set")
     parser.add_argument("--dim", type=int, default=2048, help="feature dimensions")
     parser.add_argument("--eps", type=float, default=0.5)
-    parser.add_argument("--method", default="auto", help="of nearest_neighbours: auto, faiss, paddle, ivf")
+    parser.add_argument("--method", default="exact", help="of nearest_neighbours: exact, faiss, paddle, ivf")
     parser.add_argument("--dense-to", type=int, default=6000, help="largest set for the dense program")
     parser.add_argument("--scratch", default=None, help="folder for the features (default: the system's)")
     parser.add_argument("--part", help=argparse.SUPPRESS)

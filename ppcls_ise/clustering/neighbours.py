@@ -6,10 +6,10 @@ import numpy as np
 from ._search import EXTRA, refine
 from .features import as_features, is_paddle_tensor, squared_norms
 
-METHODS = ("auto", "faiss", "paddle", "ivf")
+METHODS = ("exact", "faiss", "paddle", "ivf")
 
 
-def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=None, return_distances=False,
+def nearest_neighbours(x, k, method="exact", block_size=4096, half=False, rows=None, return_distances=False,
                        probes=None):
     """The k nearest rows of each row by squared L2 distance, the row itself first.
 
@@ -21,7 +21,7 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
         x: ``[N, D]`` float32 numpy array or paddle tensor, row i the feature of image i.
         k (int): neighbours a row, the row itself included.
         method (str): ``faiss`` (CPU), ``paddle`` (blocked matmul + top-k on the device of ``x``), ``ivf``
-            (approximate, inverted lists of faiss, see :func:`neighbour_recall`) or ``auto``: paddle for a tensor on a
+            (approximate, inverted lists of faiss, see :func:`neighbour_recall`) or ``exact``: paddle for a tensor on a
             GPU and where faiss is not installed, else faiss.
         block_size (int): rows and columns of the distance block of the Paddle path: 4 * block_size**2 bytes.
         half (bool): Paddle path only: scan in float16, then rank ``k + 32`` candidates by float32 differences. Rows
@@ -42,7 +42,7 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
         raise ValueError(f"k must be at least 1 (the row itself), got {k}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if method == "auto":
+    if method == "exact":
         method = _choose(x)
     tensor = x if is_paddle_tensor(x) else None
     x = as_features(x)
@@ -79,7 +79,7 @@ def neighbour_recall(x, neighbours, sample=1000, seed=0):
     if k < 2 or count < 2:
         return 1.0
     rows = np.sort(np.random.default_rng(seed).choice(count, min(sample, count), replace=False))
-    exact = nearest_neighbours(x, k, method="auto", rows=rows)[:, 1:]
+    exact = nearest_neighbours(x, k, rows=rows)[:, 1:]
     hits = sum(len(np.intersect1d(true, found)) for true, found in zip(exact, neighbours[rows][:, 1:]))
     return hits / exact.size
 

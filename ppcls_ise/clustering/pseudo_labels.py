@@ -9,7 +9,7 @@ from .jaccard import jaccard_distance
 from .neighbours import nearest_neighbours
 
 
-def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="auto", block_size=4096, half=False):
+def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="exact", block_size=4096, half=False):
     """Cluster labels of images from their features: neighbours, Jaccard distance, DBSCAN.
 
     Args:

@@ -9,11 +9,10 @@ import paddle
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
-from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_neighbours
 from ..data import ReIDImages
-from ..errors import ISEError
+from .clustering import cluster_images
 from .config import ClusterSettings
-from .distributed import average_statistics, on_first_process, unwrap
+from .distributed import average_statistics, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 
@@ -25,7 +24,8 @@ class ClusterHook:
 
     Called by :func:`train_epoch_ise`: :meth:`before_epoch` before PaddleClas's step loop (extraction, clustering,
     memory, batches), :meth:`after_step` after every optimiser step (memory update), :meth:`after_epoch` after the
-    loop. State it keeps: ``labels``, the pseudo labels in force, one per training image.
+    loop. State it keeps: ``labels``, the pseudo labels in force, one per training image, and ``eps``, the
+    radius they were found with (None before the first clustering; chosen there if ``Cluster.eps`` is auto).
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -38,6 +38,7 @@ class ClusterHook:
         self.images = engine.train_dataloader.dataset
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
+        self.eps: float | None = None
         loader = engine.config["DataLoader"]
         plain = {key: value for key, value in loader["Train"]["dataset"].items() if key != "name"}
         evaluation = loader["Eval"]
@@ -70,12 +71,12 @@ class ClusterHook:
         step = (epoch_id - 1) * self.steps_per_epoch
         total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
         if self.labels is None or (epoch_id - 1) % self.settings.interval == 0:
-            features = self._extract()
-            self.labels, centroids = on_first_process(lambda: self._cluster(features, epoch_id))
-            topk = self.head.start_epoch(paddle.to_tensor(centroids), step, total)
+            found = self._cluster(epoch_id)
+            self.labels, self.eps = found.labels, found.eps
+            topk = self.head.start_epoch(paddle.to_tensor(found.centroids), step, total)
             if topk < self.head.topk:
-                logger.warning(f"[Cluster][Epoch {epoch_id}] {len(centroids)} cluster(s): no {self.head.topk} others "
-                               "to interpolate to, so this epoch trains without support samples; a smaller "
+                logger.warning(f"[Cluster][Epoch {epoch_id}] {len(found.centroids)} cluster(s): no {self.head.topk} "
+                               "others to interpolate to, so this epoch trains without support samples; a smaller "
                                "Cluster.eps gives more clusters")
         clusters = self.sampler.start_epoch(self.labels, self.images.camids, epoch_id)
         if clusters < self.sampler.clusters_per_batch:
@@ -94,68 +95,11 @@ class ClusterHook:
         average_statistics(self.engine.model)
 
     def _extract(self):
+        return extract_features(self.engine.model, self.plain_images, name="train", **self.loader_settings)
+
+    def _cluster(self, epoch_id):
         started = time.time()
-        features = extract_features(self.engine.model, self.plain_images, name="train", **self.loader_settings)
-        self.seconds = {"extraction": time.time() - started}
-        return features
-
-    def _cluster(self, features, epoch_id):
-        """Rank 0: features -> (labels int64 [N], centroids float32 [K, D]); logs one line and writes the labels."""
-        labels = self._assign(features.numpy(), epoch_id)
-        sizes = np.bincount(labels[labels >= 0])
-        seconds = ", ".join(f"{part}: {value:.1f} s" for part, value in self.seconds.items())
-        logger.info(f"[Cluster][Epoch {epoch_id}] images: {len(labels)}, clusters: {len(sizes)}, outliers: "
-                    f"{(labels < 0).sum()}, cluster size min/median/max: {sizes.min()}/{int(np.median(sizes))}/"
-                    f"{sizes.max()}, {seconds}")
-        self._write(labels, epoch_id)
-        return labels, cluster_centroids(features.numpy(), labels)
-
-    def _assign(self, features: np.ndarray, epoch_id: int) -> np.ndarray:
-        """Pseudo labels int64 [N] of float32 features [N, D]; -1 is an outlier."""
-        settings = self.settings
-        started = time.time()
-        try:
-            neighbours = nearest_neighbours(features, max(settings.k1, settings.k2))
-            self.seconds["neighbours"] = time.time() - started
-            started = time.time()
-            distance = jaccard_distance(features, settings.k1, settings.k2, settings.eps, neighbours)
-            self.seconds["jaccard"] = time.time() - started
-        except ValueError as error:
-            raise ISEError(f"[Cluster][Epoch {epoch_id}] {error}") from error
-        started = time.time()
-        labels = dbscan(distance, settings.eps, settings.min_samples)
-        self.seconds["dbscan"] = time.time() - started
-        if labels.max(initial=-1) < 0:
-            distance = jaccard_distance(features, settings.k1, settings.k2, neighbours=neighbours)
-            raise ISEError(f"[Cluster][Epoch {epoch_id}] no cluster among {len(labels)} images: "
-                           + _advice(distance, settings))
-        return labels
-
-    def _write(self, labels, epoch_id):
-        folder = os.path.join(self.engine.output_dir, "pseudo_labels")
-        os.makedirs(folder, exist_ok=True)
-        target = os.path.join(folder, f"epoch_{epoch_id}.npz")
-        temporary = target + ".tmp.npz"
-        np.savez_compressed(temporary, labels=labels, paths=np.array(self.images.list.names), eps=self.settings.eps,
-                            **{f"seconds_{part}": value for part, value in self.seconds.items()})
-        os.replace(temporary, target)
-
-
-def _advice(distance, settings) -> str:
-    """What the distances say about ``eps`` when it gave no cluster."""
-    count = distance.shape[0]
-    if count < settings.min_samples:
-        return f"fewer images than Cluster.min_samples {settings.min_samples}"
-    # An image is the core of a cluster as soon as eps reaches its min_samples-th nearest image, itself included.
-    core = np.ones(count)
-    for row in range(count):
-        values = np.sort(distance.data[distance.indptr[row]:distance.indptr[row + 1]])
-        if len(values) >= settings.min_samples:
-            core[row] = values[settings.min_samples - 1]
-    quantiles = np.quantile(core, [0.05, 0.25, 0.5])
-    if quantiles[1] >= 1:
-        return (f"three quarters of the images have fewer than {settings.min_samples} images at any distance below 1; "
-                "lower Cluster.min_samples, or start from other weights: these features hardly tell who is alike")
-    return (f"the distance of an image to its {settings.min_samples - 1} nearest others is at most {quantiles[0]:.3f} "
-            f"for 5 % of the images, {quantiles[1]:.3f} for 25 % and {quantiles[2]:.3f} for half; Cluster.eps is "
-            f"{settings.eps}, try {min(quantiles[1] + 0.005, 0.99):.2f} (or a smaller Cluster.min_samples)")
+        features = self._extract()
+        record = os.path.join(self.engine.output_dir, "pseudo_labels", f"epoch_{epoch_id}.npz")
+        return cluster_images(features, self.images.list.names, self.settings, self.eps, record,
+                              f"[Cluster][Epoch {epoch_id}]", {"extraction": time.time() - started})
