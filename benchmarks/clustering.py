@@ -9,6 +9,7 @@ prints a markdown table:
     Jaccard, DBSCAN, centroids
     stage/search  all four over the search alone
     search MB, rest MB  peak above the features (and, for the rest, above the neighbour lists)
+    ARI         adjusted Rand index with the true identities; recall of the neighbours (1 unless --method ivf)
     dense       seconds of a plain dense numpy program for the same, search included, up to --dense-to images,
                 and what it disagrees on: labels, and the largest difference of a distance
 """
@@ -28,7 +29,8 @@ K1, K2, MIN_SAMPLES = 30, 6, 4
 
 
 def make_features(count, dim, seed=0, latent=48, noise=0.75, camera=0.45, isotropic=0.35, cameras=6):
-    """``[count, dim]`` float32 unit rows: identities of Market-1501's mean size (17.2 images) seen by six cameras.
+    """``[count, dim]`` float32 unit rows, and ``[count]`` whose they are: identities of Market-1501's mean size (17.2
+    images) seen by six cameras.
 
     A row is a random projection of identity + camera + sample noise in ``latent`` dimensions, plus isotropic noise.
     """
@@ -51,7 +53,7 @@ def make_features(count, dim, seed=0, latent=48, noise=0.75, camera=0.45, isotro
         z += noise * rng.standard_normal(z.shape) / np.sqrt(latent)
         rows = z @ projection + isotropic * rng.standard_normal((len(own), dim)) / np.sqrt(dim)
         x[start:start + 4096] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return x
+    return x, owner
 
 
 def dense_program(x, eps):
@@ -108,7 +110,7 @@ def measured(function):
     return result, time.perf_counter() - start, memory("VmHWM") - before
 
 
-def run_part(part, folder, eps, method):
+def run_part(part, folder, eps, method, probes):
     """One part in this process; its numbers as a dict, its arrays into ``folder``."""
     from ppcls_ise.clustering import (
         cluster_centroids,
@@ -118,11 +120,12 @@ def run_part(part, folder, eps, method):
         neighbour_recall,
         pseudo_labels,
     )
-    small = make_features(400, 32)
+    small, _ = make_features(400, 32)
     cluster_centroids(small, pseudo_labels(small, eps))  # compiles
+    nearest_neighbours(make_features(3000, 32)[0], K1, method="ivf")
     x = np.load(folder / "x.npy")
     if part == "search":
-        neighbours, seconds, peak = measured(lambda: nearest_neighbours(x, K1, method=method))
+        neighbours, seconds, peak = measured(lambda: nearest_neighbours(x, K1, method=method, probes=probes))
         np.save(folder / "neighbours.npy", neighbours)
         recall = neighbour_recall(x, neighbours) if method == "ivf" else 1.0
         return {"search": seconds, "search MB": peak, "recall": recall}
@@ -136,7 +139,8 @@ def run_part(part, folder, eps, method):
         graph = (distance.data.nbytes + distance.indices.nbytes + distance.indptr.nbytes) / 2 ** 20
         return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids,
                 "rest MB": max(peak, graph + more, graph + most),
-                "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum())}
+                "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum()),
+                "ARI": agreement(labels, np.load(folder / "owner.npy"))}
     (full, labels), seconds, peak = measured(lambda: dense_program(x, eps))
     distance = jaccard_distance(x, K1, K2, neighbours=np.load(folder / "neighbours.npy")).tocoo()
     difference = 1 - full
@@ -145,14 +149,24 @@ def run_part(part, folder, eps, method):
     return {"dense": seconds, "dense MB": peak, "difference": float(difference.max()), "same labels": same}
 
 
+def agreement(labels, owner):
+    """Adjusted Rand index with the identities, every outlier a cluster of its own."""
+    from sklearn.metrics import adjusted_rand_score
+    outliers = np.flatnonzero(labels < 0)
+    alone = labels.copy()
+    alone[outliers] = labels.max() + 1 + np.arange(len(outliers))
+    return float(adjusted_rand_score(owner, alone))
+
+
 def run(count, args):
     row = {"N": count}
     with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
-        np.save(pathlib.Path(folder) / "x.npy", make_features(count, args.dim))
+        for name, array in zip(("x", "owner"), make_features(count, args.dim)):
+            np.save(pathlib.Path(folder) / f"{name}.npy", array)
         for part in ("search", "rest") + (("dense",) if count <= args.dense_to else ()):
             print(f"N = {count}: {part} ...", file=sys.stderr, flush=True)
             command = [sys.executable, __file__, "--part", part, "--folder", folder, "--eps", str(args.eps),
-                       "--method", args.method]
+                       "--method", args.method, "--probes", str(args.probes)]
             out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             row.update(json.loads(out.splitlines()[-1]))
     return row
@@ -161,14 +175,14 @@ def run(count, args):
 def table(rows):
     """Markdown, one line a set."""
     head = ["N", "search s", "Jaccard s", "DBSCAN s", "centroids s", "all but search s", "stage/search", "search MB",
-            "rest MB", "clusters", "outliers", "recall", "dense s (MB)", "dense/stage", "against dense"]
+            "rest MB", "clusters", "outliers", "ARI", "recall", "dense s (MB)", "dense/stage", "against dense"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
         rest = row["Jaccard"] + row["DBSCAN"] + row["centroids"]
         stage = row["search"] + rest
         cells = [f"{row['N']:,}", *(f"{row[part]:.3f}" for part in ("search", "Jaccard", "DBSCAN", "centroids")),
                  f"{rest:.3f}", f"{stage / row['search']:.3f}", f"{row['search MB']:.0f}", f"{row['rest MB']:.0f}",
-                 f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['recall']:.4f}"]
+                 f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['ARI']:.3f}", f"{row['recall']:.3f}"]
         if "dense" in row:
             same = "same labels" if row["same labels"] else "OTHER LABELS"
             cells += [f"{row['dense']:.1f} ({row['dense MB']:.0f})", f"{row['dense'] / stage:.0f}",
@@ -185,13 +199,14 @@ def main():
     parser.add_argument("--dim", type=int, default=2048, help="feature dimensions")
     parser.add_argument("--eps", type=float, default=0.5)
     parser.add_argument("--method", default="exact", help="of nearest_neighbours: exact, faiss, paddle, ivf")
+    parser.add_argument("--probes", type=int, default=256, help="of ivf: cells searched an image")
     parser.add_argument("--dense-to", type=int, default=6000, help="largest set for the dense program")
     parser.add_argument("--scratch", default=None, help="folder for the features (default: the system's)")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=pathlib.Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
-        print(json.dumps(run_part(args.part, args.folder, args.eps, args.method)))
+        print(json.dumps(run_part(args.part, args.folder, args.eps, args.method, args.probes)))
         return
     print(table([run(count, args) for count in args.n]))
 

@@ -43,7 +43,7 @@ class ClusterSettings:
     k2: int = 6
     interval: int = 1
     search: str = "exact"
-    probes: int = 32
+    probes: int = 256
     block_size: int = 4096
     half: bool = False
 
