@@ -7,7 +7,8 @@ Every part runs in a process of its own, so that its peak memory is its own; com
 prints a markdown table:
     search      nearest neighbours, of which nothing below is part
     Jaccard, DBSCAN, centroids
-    stage/search  all four over the search alone
+    rest        these three; stage/search: all over the search alone
+    cpu         the same in processor seconds of all threads, for a machine that is busy with other things
     search MB, rest MB  peak above the features (and, for the rest, above the neighbour lists)
     ARI         adjusted Rand index with the true identities; recall of the neighbours (1 unless --method ivf)
     dense       seconds of a plain dense numpy program for the same, search included, up to --dense-to images,
@@ -103,11 +104,11 @@ def reset_peak():
 
 
 def measured(function):
-    """Result, seconds, and peak memory above the present, in MB."""
+    """Result, seconds, processor seconds of all threads, and peak memory above the present, in MB."""
     reset_peak()
-    before, start = memory("VmRSS"), time.perf_counter()
+    before, start, busy = memory("VmRSS"), time.perf_counter(), time.process_time()
     result = function()
-    return result, time.perf_counter() - start, memory("VmHWM") - before
+    return result, time.perf_counter() - start, time.process_time() - busy, memory("VmHWM") - before
 
 
 def run_part(part, folder, eps, method, probes):
@@ -125,23 +126,23 @@ def run_part(part, folder, eps, method, probes):
     nearest_neighbours(make_features(3000, 32)[0], K1, method="ivf")
     x = np.load(folder / "x.npy")
     if part == "search":
-        neighbours, seconds, peak = measured(lambda: nearest_neighbours(x, K1, method=method, probes=probes))
+        neighbours, seconds, busy, peak = measured(lambda: nearest_neighbours(x, K1, method=method, probes=probes))
         np.save(folder / "neighbours.npy", neighbours)
         recall = neighbour_recall(x, neighbours) if method == "ivf" else 1.0
-        return {"search": seconds, "search MB": peak, "recall": recall}
+        return {"search": seconds, "search cpu": busy, "search MB": peak, "recall": recall}
     if part == "rest":
         neighbours = np.load(folder / "neighbours.npy")
-        distance, jaccard, peak = measured(
+        distance, jaccard, busy, peak = measured(
             lambda: jaccard_distance(x, K1, K2, max_distance=eps, neighbours=neighbours))
-        labels, density, more = measured(lambda: dbscan(distance, eps, MIN_SAMPLES))
-        _, centroids, most = measured(lambda: cluster_centroids(x, labels))
+        labels, density, busier, more = measured(lambda: dbscan(distance, eps, MIN_SAMPLES))
+        _, centroids, busiest, most = measured(lambda: cluster_centroids(x, labels))
         np.save(folder / "labels.npy", labels)
         graph = (distance.data.nbytes + distance.indices.nbytes + distance.indptr.nbytes) / 2 ** 20
-        return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids,
+        return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids, "rest cpu": busy + busier + busiest,
                 "rest MB": max(peak, graph + more, graph + most),
                 "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum()),
                 "ARI": agreement(labels, np.load(folder / "owner.npy"))}
-    (full, labels), seconds, peak = measured(lambda: dense_program(x, eps))
+    (full, labels), seconds, _, peak = measured(lambda: dense_program(x, eps))
     distance = jaccard_distance(x, K1, K2, neighbours=np.load(folder / "neighbours.npy")).tocoo()
     difference = 1 - full
     difference[distance.row, distance.col] = np.abs(full[distance.row, distance.col] - distance.data)
@@ -172,25 +173,26 @@ def run(count, args):
     return row
 
 
-def table(rows):
-    """Markdown, one line a set."""
-    head = ["N", "search s", "Jaccard s", "DBSCAN s", "centroids s", "all but search s", "stage/search", "search MB",
-            "rest MB", "clusters", "outliers", "ARI", "recall", "dense s (MB)", "dense/stage", "against dense"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        rest = row["Jaccard"] + row["DBSCAN"] + row["centroids"]
-        stage = row["search"] + rest
-        cells = [f"{row['N']:,}", *(f"{row[part]:.3f}" for part in ("search", "Jaccard", "DBSCAN", "centroids")),
-                 f"{rest:.3f}", f"{stage / row['search']:.3f}", f"{row['search MB']:.0f}", f"{row['rest MB']:.0f}",
-                 f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['ARI']:.3f}", f"{row['recall']:.3f}"]
-        if "dense" in row:
-            same = "same labels" if row["same labels"] else "OTHER LABELS"
-            cells += [f"{row['dense']:.1f} ({row['dense MB']:.0f})", f"{row['dense'] / stage:.0f}",
-                      f"{same}, distances to {row['difference']:.1e}"]
-        else:
-            cells += ["", "", ""]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+HEAD = ["N", "search s", "Jaccard s", "DBSCAN s", "centroids s", "rest s", "stage/search", "search cpu s",
+        "rest cpu s", "stage/search cpu", "search MB", "rest MB", "clusters",
+        "outliers", "ARI", "recall", "dense s (MB)", "dense/stage", "against dense"]
+
+
+def table_row(row):
+    """The numbers of a set as a line of markdown, in the order of HEAD."""
+    rest = row["Jaccard"] + row["DBSCAN"] + row["centroids"]
+    stage = row["search"] + rest
+    cells = [f"{row['N']:,}", *(f"{row[part]:.3f}" for part in ("search", "Jaccard", "DBSCAN", "centroids")),
+             f"{rest:.3f}", f"{stage / row['search']:.3f}", f"{row['search cpu']:.2f}", f"{row['rest cpu']:.3f}",
+             f"{1 + row['rest cpu'] / row['search cpu']:.3f}", f"{row['search MB']:.0f}", f"{row['rest MB']:.0f}",
+             f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['ARI']:.3f}", f"{row['recall']:.3f}"]
+    if "dense" in row:
+        same = "same labels" if row["same labels"] else "OTHER LABELS"
+        cells += [f"{row['dense']:.1f} ({row['dense MB']:.0f})", f"{row['dense'] / stage:.0f}",
+                  f"{same}, distances to {row['difference']:.1e}"]
+    else:
+        cells += ["", "", ""]
+    return "| " + " | ".join(cells) + " |"
 
 
 def main():
@@ -208,7 +210,9 @@ def main():
     if args.part:
         print(json.dumps(run_part(args.part, args.folder, args.eps, args.method, args.probes)))
         return
-    print(table([run(count, args) for count in args.n]))
+    print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD), flush=True)
+    for count in args.n:
+        print(table_row(run(count, args)), flush=True)
 
 
 if __name__ == "__main__":
