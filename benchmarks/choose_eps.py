@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")
 
 from evaluate_run import build_model, cluster_quality, load_dygraph_pretrain  # noqa: E402
 
-from ppcls_ise.clustering import choose_eps, dbscan, jaccard_distance  # noqa: E402
+from ppcls_ise.clustering import EPS_GRID, choose_eps, dbscan, jaccard_distance  # noqa: E402
 from ppcls_ise.data import ReIDImages  # noqa: E402
 from ppcls_ise.engine import ClusterSettings, extract_features, load_config, prepare_config  # noqa: E402
 
@@ -47,7 +47,7 @@ def main():
           + " | ".join(f"{eps:.2f}" for eps in GRID) + " |\n" + "|---" * (5 + len(GRID)) + "|")
     for seed in arguments.seeds:
         images, features = first_features(config, seed)
-        distance = jaccard_distance(features, settings.k1, settings.k2)
+        distance = jaccard_distance(features, settings.k1, settings.k2, EPS_GRID[-1])
         for least in arguments.min_samples or [settings.min_samples]:
             chosen = choose_eps(distance, least)
             rows = [cluster_quality(dbscan(distance, eps, least), images.pids, images.camids)

@@ -7,7 +7,7 @@ from numba import njit
 from .dbscan import dbscan
 from .features import over_rows
 
-#: What :func:`choose_eps` chooses from.
+#: What :func:`choose_eps` averages over.
 EPS_GRID = tuple(step / 100 for step in range(10, 91, 2))
 #: Share of the highest mean silhouette that is as good as the highest.
 FLAT = 0.95
@@ -22,7 +22,8 @@ def choose_eps(distance, min_samples=4, grid=EPS_GRID):
     Nothing is drawn at random: the same distances give the same eps.
 
     Args:
-        distance: scipy CSR ``[N, N]`` of :func:`jaccard_distance`, not cut (``max_distance`` 1).
+        distance: scipy CSR ``[N, N]`` of :func:`jaccard_distance` with the largest of ``grid`` as ``max_distance``.
+            Farther pairs count as at distance 1; without the cut they are many times as many, and change nothing.
         min_samples (int): see :func:`dbscan`.
         grid: candidates, ascending.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .dbscan import dbscan
-from .eps import choose_eps
+from .eps import EPS_GRID, choose_eps
 from .features import as_features
 from .jaccard import jaccard_distance
 from .neighbours import nearest_neighbours
@@ -32,7 +32,8 @@ def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="exact", block_size
         array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
     neighbours = nearest_neighbours(x, max(k1, k2), method, block_size, half)
-    distance = jaccard_distance(x, k1, k2, max_distance=1.0 if eps == "auto" else min(eps, 1.0), neighbours=neighbours)
+    farthest = EPS_GRID[-1] if eps == "auto" else min(eps, 1.0)
+    distance = jaccard_distance(x, k1, k2, max_distance=farthest, neighbours=neighbours)
     if eps == "auto":
         eps = choose_eps(distance, min_samples)
     return dbscan(distance, eps, min_samples)

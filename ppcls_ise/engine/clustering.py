@@ -12,6 +12,7 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 
 from ..clustering import (
+    EPS_GRID,
     choose_eps,
     cluster_centroids,
     dbscan,
@@ -109,7 +110,7 @@ def _assign(features, neighbours, settings, eps, title, seconds):
     if settings.eps != "auto":
         eps = settings.eps
     with _timed(seconds, "jaccard"):
-        distance = jaccard_distance(features, settings.k1, settings.k2, 1.0 if choose else eps, neighbours)
+        distance = jaccard_distance(features, settings.k1, settings.k2, EPS_GRID[-1] if choose else eps, neighbours)
     if choose:
         with _timed(seconds, "eps"):
             eps = choose_eps(distance, settings.min_samples)
@@ -117,8 +118,7 @@ def _assign(features, neighbours, settings, eps, title, seconds):
     with _timed(seconds, "dbscan"):
         labels = dbscan(distance, eps, settings.min_samples)
     if labels.max(initial=-1) < 0:
-        if distance.max_distance < 1:
-            distance = jaccard_distance(features, settings.k1, settings.k2, neighbours=neighbours)
+        distance = jaccard_distance(features, settings.k1, settings.k2, neighbours=neighbours)  # not cut at eps
         raise ISEError(f"{title} no cluster among {len(labels)} images: "
                        + eps_advice(distance, eps, settings.min_samples))
     return labels, eps

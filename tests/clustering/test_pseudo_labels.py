@@ -92,7 +92,7 @@ def test_not_a_number_is_named():
 
 def test_eps_auto():
     x = features(400, groups=30)
-    chosen = choose_eps(jaccard_distance(x), 4)
+    chosen = choose_eps(jaccard_distance(x, max_distance=0.9), 4)
     np.testing.assert_array_equal(pseudo_labels(x, "auto"), pseudo_labels(x, chosen))
     assert not np.array_equal(pseudo_labels(x, chosen), pseudo_labels(x, 0.9))
 
