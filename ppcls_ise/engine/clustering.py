@@ -94,12 +94,15 @@ def _shared_search(features, settings, title) -> np.ndarray:
     """Neighbour lists int32 [N, k] on every process; each searches for its slice of the rows."""
     share = -(-len(features) // dist.get_world_size())
     own = slice(*(min(rank * share, len(features)) for rank in (dist.get_rank(), dist.get_rank() + 1)))
-    try:
-        found = on_every_process(lambda: nearest_neighbours(
-            features, max(settings.k1, settings.k2), settings.search, settings.block_size, settings.half, own,
-            probes=settings.probes))
-    except (ImportError, ValueError) as error:
-        raise ISEError(f"{title} {error}") from error
+
+    def search():
+        try:
+            return nearest_neighbours(features, max(settings.k1, settings.k2), settings.search, settings.block_size,
+                                      settings.half, own, probes=settings.probes)
+        except (ImportError, ValueError) as error:
+            raise ISEError(f"{title} {error}") from error
+
+    found = on_every_process(search)
     found = np.pad(found, ((0, share - len(found)), (0, 0)))  # gathered slices are of one length
     return gather_slices(paddle.to_tensor(found), len(features)).numpy()
 
@@ -132,10 +135,14 @@ def _log(labels, title, seconds):
 
 
 def _write(target, **arrays):
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     temporary = target + ".tmp.npz"
-    np.savez_compressed(temporary, **arrays)
-    os.replace(temporary, target)
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        np.savez_compressed(temporary, **arrays)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise ISEError(f"the pseudo labels cannot be written to {target} ({error}); free space there or set "
+                       "Global.output_dir") from error
 
 
 @contextlib.contextmanager

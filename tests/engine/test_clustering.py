@@ -36,6 +36,12 @@ def test_the_record(cluster, tmp_path):
     assert [file.name for file in (tmp_path / "labels").iterdir()] == ["epoch_3.npz"]
 
 
+def test_a_record_that_cannot_be_written_is_named(cluster, tmp_path):
+    (tmp_path / "labels").write_text("a file where the folder should be")
+    with pytest.raises(ISEError, match="cannot be written to .*labels/epoch_3.npz .*Global.output_dir"):
+        cluster(features(300, groups=20))
+
+
 @pytest.mark.parametrize("block", [{"search": "faiss"}, {"search": "paddle"}, {"search": "paddle", "block_size": 50},
                                    {"search": "paddle", "half": True}, {"search": "ivf"}], ids=str)
 def test_any_search_gives_the_same_labels(cluster, block):
