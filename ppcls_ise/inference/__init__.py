@@ -1,4 +1,5 @@
 """Exported model -> features -> gallery search; needs neither PaddleClas nor the training code."""
 from .extractor import FeatureExtractor
+from .onnx_model import write_onnx
 
-__all__ = ["FeatureExtractor"]
+__all__ = ["FeatureExtractor", "write_onnx"]
