@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -34,7 +35,8 @@ def export(engine, onnx: bool = False) -> str:
     engine.export()
     config = json.loads(json.dumps(engine.config))  # plain dicts, which yaml can write
     described = {"image_shape": config["Global"]["image_shape"],
-                 "feature_size": config["Arch"]["Neck"]["num_features"], "normalized": bool(normalize)}
+                 "feature_size": config["Arch"]["Neck"]["num_features"], "normalized": bool(normalize),
+                 "model": _digest(os.path.join(config["Global"]["save_inference_dir"], "inference.pdiparams"))}
     transforms = plain_block(config)["dataset"]["transform_ops"]
     description = {"Global": described, "PreProcess": {"transform_ops": transforms}}
     folder = config["Global"]["save_inference_dir"]
@@ -49,3 +51,9 @@ def export(engine, onnx: bool = False) -> str:
         file, cosine, difference = write_onnx(folder)
         logger.info(f"[Export] {file}: cosine {cosine:.7f}, difference {difference:.1e} to Paddle Inference")
     return path
+
+
+def _digest(path):
+    """A name that no other weights have; a gallery keeps it, so that it is not searched with another model."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:16]

@@ -34,6 +34,7 @@ class FeatureExtractor:
 
     Attributes:
         dimension (int): D, numbers of a feature.
+        model (str): which model it is, the same for its ONNX file; None if ``inference.yml`` does not say.
 
     Raises:
         ISEError: if the folder holds no exported model, or it cannot run as wished.
@@ -56,7 +57,7 @@ class FeatureExtractor:
             self._run = PaddleRuntime(model_dir, threads, batch_size=batch_size, **options)
         description = _read_description(os.path.join(model_dir, "inference.yml"))
         self.preprocess = Preprocessing(description["PreProcess"]["transform_ops"])
-        self.batch_size = batch_size
+        self.batch_size, self.model = batch_size, description["Global"].get("model")
         blank = np.zeros((1, 3, self.preprocess.height, self.preprocess.width), np.float32)
         self.dimension = int(self._run(blank).shape[1])
         said = description["Global"].get("feature_size", self.dimension)

@@ -6,10 +6,10 @@ from training import TINY
 
 @pytest.fixture(scope="session")
 def export_model(people, tmp_path_factory):
-    """Export a model with random weights through PaddleClas's engine: ``export_model(*overrides, onnx=False)`` gives
-    (the model, its folder)."""
+    """Export a model with random weights through PaddleClas's engine: ``export_model(*overrides, onnx=False, seed=0)``
+    gives (the model, its folder)."""
 
-    def run(*overrides, onnx=False):
+    def run(*overrides, onnx=False, seed=0):
         from ppcls.arch import build_model
         from ppcls.engine.engine import Engine
 
@@ -20,7 +20,7 @@ def export_model(people, tmp_path_factory):
                              [*TINY, f"Global.image_root={people}", f"Global.output_dir={folder}",
                               f"Global.pretrained_model={folder / 'weights'}",
                               f"Global.save_inference_dir={folder / 'out'}", *overrides])
-        paddle.seed(0)
+        paddle.seed(seed)
         model = build_model(config)
         model.train()
         model(paddle.rand([16, 3, 64, 32]))  # running statistics that are not those of a fresh BatchNorm

@@ -76,7 +76,14 @@ def test_without_export_normalize_the_model_gives_the_neck(exported, export_mode
 
 def test_the_description_has_what_the_model_wants(exported):
     description = yaml.safe_load((exported[1] / "inference.yml").read_text())
+    model = description["Global"].pop("model")
     assert description["Global"] == {"image_shape": [3, 64, 32], "feature_size": 128, "normalized": True}
+    assert model == FeatureExtractor(str(exported[1])).model == FeatureExtractor(str(exported[1]), "onnx").model
+
+
+def test_other_weights_are_another_model(exported, export_model):
+    other = export_model(seed=1)[1]
+    assert FeatureExtractor(str(other)).model != FeatureExtractor(str(exported[1])).model
 
 
 def test_a_new_export_takes_the_old_onnx_file_away(exported, export_model):
@@ -95,7 +102,7 @@ def test_an_onnx_file_that_differs_is_not_kept(export_model, monkeypatch):
     monkeypatch.setattr(onnx_model, "FeatureExtractor", _Noise)
     with pytest.raises(ValueError, match="other features than the model"):
         onnx_model.write_onnx(str(folder))
-    assert sorted(os.listdir(folder)) == ["inference.json", "inference.pdiparams", "inference.yml"]
+    assert "inference.onnx" not in os.listdir(folder)
 
 
 class _Noise:
