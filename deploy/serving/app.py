@@ -69,7 +69,7 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
 
     @app.get("/health", summary="What is served")
     async def health():
-        return service.health()
+        return await work(service.health)
 
     @app.post("/search", summary="The most similar images of the gallery")
     async def search(image: Upload, k: Annotated[int, Form(ge=1, le=200)] = return_k,
