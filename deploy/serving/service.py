@@ -177,7 +177,7 @@ class SearchService:
         except Image.DecompressionBombError:
             raise RefusedError(413, f"an image has at most {self.limits.max_megapixels:g} megapixels") from None
         except Image.UnidentifiedImageError:
-            raise RefusedError(415, f"the upload is no {', '.join(FORMATS)} image") from None
+            raise RefusedError(415, f"the upload is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from None
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise what they please on garbage
