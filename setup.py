@@ -17,6 +17,8 @@ setup(
                       *PADDLECLAS_NEEDS],
     extras_require={
         "cpu": ["paddlepaddle>=2.6"],
-        "test": ["pytest", "ruff"],
+        "deploy": ["fastapi", "python-multipart", "uvicorn"],
+        "onnx": ["onnxruntime", "paddle2onnx"],
+        "test": ["httpx", "pytest", "ruff"],
     },
 )
