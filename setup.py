@@ -17,6 +17,7 @@ setup(
                       *PADDLECLAS_NEEDS],
     extras_require={
         "cpu": ["paddlepaddle>=2.6"],
-        "test": ["pytest", "ruff"],
+        "convert": ["safetensors"],  # tools/convert_weights.py reads and writes .safetensors with it
+        "test": ["pytest", "ruff", "safetensors"],
     },
 )
