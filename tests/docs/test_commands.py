@@ -1,8 +1,8 @@
 """What README and docs tell people to type works: commands in ``bash`` blocks are run, ``yaml`` blocks are read.
 
 Tools run for real, in this process, in an empty folder, with the data replaced by 96 synthetic crops and the network by
-a tiny one; weights that a command wants are those of such a run. ``make`` is asked what it would do, ``pip`` not run. What
-cannot be run has ``<!-- not run: REASON -->`` on the line before its block.
+a tiny one; weights that a command wants are those of such a run. ``make`` is asked what it would do, ``pip`` not run.
+What cannot be run has ``<!-- not run: REASON -->`` on the line before its block.
 """
 import functools
 import importlib
@@ -50,7 +50,7 @@ def tiny(config, people):
     return [*found, f"Global.image_root={people if loaders.get('Eval') else 'crops'}"]
 
 
-def run_tool(script, arguments):
+def run_tool(script, arguments, codes=(0, None)):
     """``python script arguments`` in this process: importing Paddle takes longer than most of them."""
     before = sys.argv
     sys.argv = [script, *map(str, arguments)]
@@ -58,7 +58,7 @@ def run_tool(script, arguments):
         with paddle.utils.unique_name.guard():
             runpy.run_path(str(ROOT / script), run_name="__main__")
     except SystemExit as end:
-        assert not end.code, end.code
+        assert end.code in codes, end.code
     finally:
         sys.argv = before
 
@@ -115,7 +115,9 @@ def with_config(script, arguments, checkpoint, people):
             provide(value, checkpoint)
         if key == "Global.checkpoints":
             extra.append("Global.epochs=2")
-    run_tool(script, [*arguments, *(part for override in extra for part in ("-o", override))])
+    # our crops are too small for anyone's recipe, and a check tells so by its exit code
+    codes = (0, 1) if script == "tools/check_data.py" else (0, None)
+    run_tool(script, [*arguments, *(part for override in extra for part in ("-o", override))], codes)
 
 
 def report_of_runs(script, arguments, checkpoint, people):
