@@ -55,7 +55,14 @@ class ISEModel(RecModel):
             near = difflib.get_close_matches(name, dir(ppcls.arch.backbone), 1)
             raise ISEError(f"Arch.Backbone.name: PaddleClas has no {name}; near is {', '.join(near) or 'nothing'}")
         stop = {"BackboneStopLayer": BackboneStopLayer} if BackboneStopLayer else {}
-        super().__init__(Backbone=Backbone, Neck=Neck, **stop)
+        try:
+            super().__init__(Backbone=Backbone, Neck=Neck, **stop)
+        except RuntimeError as error:
+            if "Download" not in str(error):
+                raise
+            raise ISEError(f"Arch.Backbone.pretrained is {pretrained}, for which PaddleClas downloads weights, and it "
+                           f"could not: {error}. Without a network: get the file elsewhere, or torchvision's through "
+                           "tools/convert_weights.py, and name it, -o Arch.Backbone.pretrained=FILE.pdparams") from error
         if not stop:
             pooled_feature(self.backbone, name)
         if local_file:

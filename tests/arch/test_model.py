@@ -131,3 +131,14 @@ def test_the_relu_of_the_stem_can_be_left_out():
                  stem_relu=False).backbone.stem[-1].act is None
     with pytest.raises(ValueError, match="PPLCNet_x0_25 has no such stem"):
         build(stem_relu=False)
+
+
+def test_a_download_that_fails_is_told_with_the_way_out(monkeypatch):
+    import ppcls.arch.backbone
+
+    def offline(*_, **__):
+        raise RuntimeError("Download from https://nowhere/weights.pdparams failed. Retry limit reached")
+
+    monkeypatch.setattr(ppcls.arch.backbone, "ResNet18", offline)
+    with pytest.raises(ValueError, match=r"https://nowhere/weights.pdparams failed.*Arch.Backbone.pretrained=FILE"):
+        build(Backbone={"name": "ResNet18", "pretrained": True}, Neck={"name": "BNNeck", "num_features": 512})
