@@ -60,9 +60,10 @@ class ISEModel(RecModel):
         except RuntimeError as error:
             if "Download" not in str(error):
                 raise
-            raise ISEError(f"Arch.Backbone.pretrained is {pretrained}, for which PaddleClas downloads weights, and it "
-                           f"could not: {error}. Without a network: get the file elsewhere, or torchvision's through "
-                           "tools/convert_weights.py, and name it, -o Arch.Backbone.pretrained=FILE.pdparams") from error
+            raise ISEError(f"Arch.Backbone.pretrained is {pretrained}, for which PaddleClas downloads weights: "
+                           f"{error}. Without a network get the file elsewhere, or torchvision's through "
+                           "tools/convert_weights.py, and name it: -o Arch.Backbone.pretrained=FILE.pdparams"
+                           ) from error
         if not stop:
             pooled_feature(self.backbone, name)
         if local_file:

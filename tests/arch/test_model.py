@@ -134,11 +134,11 @@ def test_the_relu_of_the_stem_can_be_left_out():
 
 
 def test_a_download_that_fails_is_told_with_the_way_out(monkeypatch):
-    import ppcls.arch.backbone
+    from ppcls.arch import RecModel
 
     def offline(*_, **__):
         raise RuntimeError("Download from https://nowhere/weights.pdparams failed. Retry limit reached")
 
-    monkeypatch.setattr(ppcls.arch.backbone, "ResNet18", offline)
+    monkeypatch.setattr(RecModel, "__init__", offline)
     with pytest.raises(ValueError, match=r"https://nowhere/weights.pdparams failed.*Arch.Backbone.pretrained=FILE"):
         build(Backbone={"name": "ResNet18", "pretrained": True}, Neck={"name": "BNNeck", "num_features": 512})
