@@ -17,8 +17,9 @@ setup(
                       *PADDLECLAS_NEEDS],
     extras_require={
         "cpu": ["paddlepaddle>=2.6"],
+        "convert": ["safetensors"],  # tools/convert_weights.py reads and writes .safetensors with it
         "deploy": ["fastapi", "python-multipart", "uvicorn"],
         "onnx": ["onnxruntime", "paddle2onnx"],
-        "test": ["httpx", "pytest", "ruff"],
+        "test": ["httpx", "pytest", "ruff", "safetensors"],
     },
 )

@@ -98,6 +98,9 @@ def register() -> None:
     ppcls.engine.evaluation.retrieval_eval = engine.choose_evaluation(ppcls.engine.evaluation.retrieval_eval)
     ppcls.utils.save_load.save_model = engine.save_whole(ppcls.utils.save_load.save_model)
     ppcls.engine.engine.init_model = engine.load_whole(ppcls.engine.engine.init_model)
+    save_load = ppcls.utils.save_load
+    save_load.load_dygraph_pretrain = engine.load_pretrained(save_load.load_dygraph_pretrain)
+    ppcls.engine.engine.load_dygraph_pretrain = save_load.load_dygraph_pretrain
     _bridge_train_mode(ppcls.engine)
     _bridge_zero_dim_tensors(ppcls.engine.train)
 

@@ -29,7 +29,8 @@ class ISEModel(RecModel):
     ``BackboneStopLayer`` {name} (optional: the layer whose output map is pooled to the feature; by default the whole
     backbone without its classifier),
     ``Neck`` {name: BNNeck, num_features}, ``Head`` {name: ISEHead, ...}, ``bn_group_size`` (images that BatchNorm
-    sees together; by default those of each process), ``feature_cache`` (see :meth:`forward`).
+    sees together; by default those of each process), ``feature_cache`` (see :meth:`forward`), ``stem_relu`` (False for
+    ResNet weights of programs without a ReLU in the stem, ClusterContrast for one).
 
     Parameter names are RecModel's (``backbone.*``, ``neck.feat_bn.*``), so PaddleClas's published ISE weights load.
 
@@ -38,7 +39,7 @@ class ISEModel(RecModel):
     """
 
     def __init__(self, Backbone, Neck, Head, Pooling=None, BackboneStopLayer=None,  # noqa: N803 PaddleClas's keys
-                 bn_group_size=None, feature_cache=False, **_):
+                 bn_group_size=None, feature_cache=False, stem_relu=True, **_):
         Backbone, Neck, Head = dict(Backbone), dict(Neck), dict(Head)  # noqa: N806  RecModel takes them apart
         name, pretrained = Backbone["name"], Backbone.get("pretrained", False)
         pooling = dict(Pooling or {"name": "avg"})
@@ -54,7 +55,15 @@ class ISEModel(RecModel):
             near = difflib.get_close_matches(name, dir(ppcls.arch.backbone), 1)
             raise ISEError(f"Arch.Backbone.name: PaddleClas has no {name}; near is {', '.join(near) or 'nothing'}")
         stop = {"BackboneStopLayer": BackboneStopLayer} if BackboneStopLayer else {}
-        super().__init__(Backbone=Backbone, Neck=Neck, **stop)
+        try:
+            super().__init__(Backbone=Backbone, Neck=Neck, **stop)
+        except RuntimeError as error:
+            if "Download" not in str(error):
+                raise
+            raise ISEError(f"Arch.Backbone.pretrained is {pretrained}, for which PaddleClas downloads weights: "
+                           f"{error}. Without a network get the file elsewhere, or torchvision's through "
+                           "tools/convert_weights.py, and name it: -o Arch.Backbone.pretrained=FILE.pdparams"
+                           ) from error
         if not stop:
             pooled_feature(self.backbone, name)
         if local_file:
@@ -67,6 +76,8 @@ class ISEModel(RecModel):
             self.pool = GeM(**pooling) if pooling_name == "gem" else nn.AdaptiveAvgPool2D(1)
         elif pooling_name == "gem":
             use_gem(self.backbone, name, **pooling)
+        if not stem_relu:
+            _drop_stem_relu(self.backbone, name)
         freeze_bias(self.neck.feat_bn)
         try:
             self.head = ISEHead(**Head)
@@ -148,3 +159,10 @@ class ISEModel(RecModel):
         return super().set_state_dict(state_dict, use_structured_name)
 
     set_dict = load_dict = set_state_dict
+
+
+def _drop_stem_relu(backbone, name):
+    stem = getattr(backbone, "stem", None)
+    if not isinstance(stem, nn.Sequential) or getattr(stem[-1], "act", None) != "relu":
+        raise ISEError(f"Arch.stem_relu: False is for PaddleClas's ResNets; {name} has no such stem")
+    stem[-1].act = None

@@ -1,5 +1,5 @@
 """As ppcls/engine: the clustering hook around PaddleClas's engine, extraction and evaluation."""
-from .checkpoints import load_whole, save_whole
+from .checkpoints import load_pretrained, load_whole, save_whole
 from .config import ClusterSettings, load_config, prepare_config
 from .evaluation import choose_evaluation, log_best_and_last, query_and_gallery
 from .export import export
@@ -9,5 +9,5 @@ from .loading import choose_loader
 from .train_ise import train_epoch_ise
 
 __all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "choose_loader", "export", "extract_features",
-           "load_config", "load_whole", "log_best_and_last", "prepare_config", "query_and_gallery", "save_whole",
-           "train_epoch_ise"]
+           "load_config", "load_pretrained", "load_whole", "log_best_and_last", "prepare_config", "query_and_gallery",
+           "save_whole", "train_epoch_ise"]

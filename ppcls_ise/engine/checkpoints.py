@@ -25,7 +25,7 @@ from ..arch.weights import check_fit, read_weights
 from ..errors import ISEError
 from .distributed import unwrap
 
-__all__ = ["load_whole", "save_whole", "settle", "verify"]
+__all__ = ["load_pretrained", "load_whole", "save_whole", "settle", "verify"]
 
 READY, SAVING, STATE = ".{}.saved", ".{}.saving", ".ise.npz"
 PARTS = (".pdparams", ".pdopt", ".pdstates")
@@ -139,6 +139,22 @@ def verify(stem: str) -> dict:
         if _crc32(stem + part) != state.get("crc32" + part):
             raise ISEError(f"checkpoint file {stem + part} is damaged: its checksum is not that of when it was saved")
     return state
+
+
+def load_pretrained(default: Callable) -> Callable:
+    """Wrap PaddleClas's ``load_dygraph_pretrain``, which is what ``Global.pretrained_model`` is read by: a damaged
+    file, or one that holds more than weights, is an error that names it instead of a traceback or of code that runs."""
+
+    @functools.wraps(default)
+    def load(model, path, *arguments, **options):
+        if path.startswith(("http://", "https://")):
+            return default(model, path, *arguments, **options)
+        parameters = read_weights(path)
+        for layer in model if isinstance(model, list) else [model]:
+            if hasattr(layer, "set_dict"):
+                layer.set_dict(parameters)
+
+    return load
 
 
 def load_whole(default: Callable) -> Callable:

@@ -117,3 +117,28 @@ def test_a_feature_that_does_not_fit_the_neck_is_told(options, message):
 def test_an_unknown_backbone_is_told_with_what_is_near():
     with pytest.raises(ValueError, match="no ResNet51; near is ResNet5"):
         build(Backbone={"name": "ResNet51"})
+
+
+def test_weights_of_another_precision_are_refused(tmp_path):
+    model = build()
+    state = {name: value.numpy().astype("float16") for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=r"float16 instead of float32, .*tools/convert_weights.py --widen"):
+        model.set_state_dict(state)
+
+
+def test_the_relu_of_the_stem_can_be_left_out():
+    assert build(Backbone={"name": "ResNet18"}, Neck={"name": "BNNeck", "num_features": 512},
+                 stem_relu=False).backbone.stem[-1].act is None
+    with pytest.raises(ValueError, match="PPLCNet_x0_25 has no such stem"):
+        build(stem_relu=False)
+
+
+def test_a_download_that_fails_is_told_with_the_way_out(monkeypatch):
+    from ppcls.arch import RecModel
+
+    def offline(*_, **__):
+        raise RuntimeError("Download from https://nowhere/weights.pdparams failed. Retry limit reached")
+
+    monkeypatch.setattr(RecModel, "__init__", offline)
+    with pytest.raises(ValueError, match=r"https://nowhere/weights.pdparams failed.*Arch.Backbone.pretrained=FILE"):
+        build(Backbone={"name": "ResNet18", "pretrained": True}, Neck={"name": "BNNeck", "num_features": 512})

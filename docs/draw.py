@@ -1,0 +1,121 @@
+"""Draw the pictures of docs: python docs/draw.py [FOLDER]. Their numbers come from the functions they explain."""
+import pathlib
+import sys
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import paddle  # noqa: E402
+
+from ppcls_ise.arch.pli import interpolation_degree, support_samples  # noqa: E402
+from ppcls_ise.visualize.charts import STYLE, line_chart  # noqa: E402
+
+COLOURS = ("var(--c0)", "var(--c1)", "var(--c2)")
+CLUSTERS = {0: (52, 60, 68, 76), 1: (96, 104, 112), 2: (136, 143, 150, 158)}  # angles of features, degrees
+
+
+def svg(width, height, parts, label):
+    return (f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{label}" '
+            'xmlns="http://www.w3.org/2000/svg" font-size="13" font-family="system-ui,sans-serif">'
+            f'{STYLE}{"".join(parts)}</svg>\n')
+
+
+def text(x, y, words, colour="var(--ink)", anchor="middle", size=13):
+    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{words}</text>'
+
+
+def pli():
+    """Features on a circle (features of two numbers), their centroids, and the supports at the degree of the end."""
+    angles = np.radians([angle for members in CLUSTERS.values() for angle in members])
+    labels = np.repeat(list(CLUSTERS), [len(members) for members in CLUSTERS.values()])
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    centroids = np.stack([features[labels == label].mean(axis=0) for label in CLUSTERS])
+    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    supports, _ = support_samples(paddle.to_tensor(features.astype("float32")), paddle.to_tensor(labels),
+                                  paddle.to_tensor(centroids.astype("float32")), interpolation_degree(1, 1))
+    radius, centre, base = 320, 330, 370
+
+    def at(point, scale=1.0):
+        return centre + scale * radius * point[0], base - scale * radius * point[1]
+
+    (x0, y0), (x1, y1) = at((np.cos(0.6), np.sin(0.6))), at((-np.cos(0.3), np.sin(0.3)))
+    parts = [f'<path d="M{x0:.1f} {y0:.1f}A{radius} {radius} 0 0 0 {x1:.1f} {y1:.1f}" fill="none" '
+             'stroke="var(--line)" stroke-width="2"/>']
+    for label, centroid in enumerate(centroids):
+        (x, y), (tx, ty) = at(centroid, 0.92), at(centroid, 0.82)
+        parts.append(f'<path d="M{x - 7:.1f} {y:.1f}h14M{x:.1f} {y - 7:.1f}v14" stroke="{COLOURS[label]}" '
+                     f'stroke-width="3"/>' + text(tx, ty + 5, f"c{label + 1}", COLOURS[label]))
+    for row, (feature, support, label) in enumerate(zip(features, supports.numpy(), labels)):
+        lift = 1.045 + 0.03 * (row % 3)  # apart from each other; all are of unit length
+        (x, y), (sx, sy), (ox, oy) = at(feature), at(support, lift), at(feature, lift)
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{COLOURS[label]}"/>'
+                     f'<path d="M{ox:.1f} {oy:.1f}L{sx:.1f} {sy:.1f}" stroke="{COLOURS[label]}" stroke-width="1.5"/>'
+                     f'<circle cx="{sx:.1f}" cy="{sy:.1f}" r="5" fill="none" stroke="{COLOURS[label]}" '
+                     'stroke-width="2"/>')
+    parts += [text(330, 205, "filled: actual samples f, at unit length"),
+              text(330, 228, "open: their support samples s at the end of training,"),
+              text(330, 251, "moved by 0.25 (c of the nearest other cluster - c of their own)"),
+              text(330, 274, "+: centroids", "var(--soft)")]
+    return svg(660, 300, parts, "Support samples lean from their own cluster towards the nearest other one")
+
+
+def degree():
+    """delta over 70 epochs of 400 steps."""
+    epochs, steps = 70, 400
+    curve = [(epoch, interpolation_degree(epoch * steps, epochs * steps)) for epoch in range(epochs + 1)]
+    return line_chart({"delta": curve}).replace("<svg ", '<svg width="540" font-family="system-ui,sans-serif" ', 1
+                                                ).replace(">", ">" + STYLE, 1) + "\n"
+
+
+def box(x, y, width, title, *lines, room=""):
+    height = 30 + 17 * len(lines)
+    parts = [f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="none" stroke="var(--c0)" '
+             f'stroke-width="1.5"/>{text(x + width / 2, y + 20, title)}']
+    parts += [text(x + width / 2, y + 38 + 17 * row, line, "var(--soft)", size=11) for row, line in enumerate(lines)]
+    return parts + ([text(x + width - 4, y - 5, room, "var(--c2)", "end", 11)] if room else [])
+
+
+def arrow(x0, y0, x1, y1, words=""):
+    angle = np.arctan2(y1 - y0, x1 - x0)
+    tips = " ".join(f"{x1 - 9 * np.cos(angle + turn):.1f},{y1 - 9 * np.sin(angle + turn):.1f}" for turn in (0.4, -0.4))
+    return [f'<path d="M{x0} {y0}L{x1} {y1}" stroke="var(--ink)" stroke-width="1.3"/>'
+            f'<polygon points="{x1},{y1} {tips}" fill="var(--ink)"/>'
+            + (text((x0 + x1) / 2 + 6, (y0 + y1) / 2 + 4, words, "var(--soft)", "start", 11) if words else "")]
+
+
+def architecture():
+    """The way of the data: the step in the upper row, the clustering between epochs in the lower."""
+    parts = [text(10, 18, "every step", "var(--c1)", "start"), text(300, 235, "every epoch", "var(--c1)", "start")]
+    parts += box(10, 60, 120, "images", "ReIDImages,", "PseudoLabelSampler", room="data")
+    parts += box(170, 60, 120, "ISEModel", "backbone,", "BN neck", room="arch")
+    parts += box(330, 60, 130, "ISEHead", "support samples,", "ClusterMemory", room="arch")
+    parts += box(500, 60, 140, "losses", "ClusterContrastLoss,", "LabelPreservingLoss", room="loss")
+    parts += box(680, 60, 120, "optimizer", "PaddleClas's step", "loop", room="ppcls")
+    for x in (130, 290, 460, 640):
+        parts += arrow(x, 92, x + 40, 92)
+    parts += [f'<path d="M740 60V36H395V{52}" fill="none" stroke="var(--ink)" stroke-width="1.3"/>'
+              '<polygon points="395,60 391,51 399,51" fill="var(--ink)"/>',
+              text(570, 30, "after the step: the memory moves", "var(--soft)", size=11)]
+    parts += box(170, 250, 120, "extraction", "test transforms", room="engine")
+    parts += box(330, 250, 130, "neighbours,", "Jaccard distance", room="clustering")
+    parts += box(500, 250, 140, "DBSCAN", "pseudo labels,", "centroids", room="clustering")
+    for x in (290, 460):
+        parts += arrow(x, 276, x + 40, 276)
+    parts += arrow(230, 124, 230, 242, "features")
+    parts += ['<path d="M570 314V350H70V134" fill="none" stroke="var(--ink)" stroke-width="1.3"/>'
+              '<polygon points="70,126 66,135 74,135" fill="var(--ink)"/>', text(76, 230, "labels", "var(--soft)",
+                                                                                  "start", 11)]
+    parts += arrow(530, 250, 430, 130, "centroids")
+    return svg(810, 360, parts, "The way of the data through ppcls_ise")
+
+
+def main(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for draw in (pli, degree, architecture):
+        (folder / f"{draw.__name__}.svg").write_text(draw(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "pictures")

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..errors import ISEError
+from .pickles import load_pickle
+from .torch_file import read_torch
+
+__all__ = ["FORMATS", "read_state", "write_state"]
+
+FORMATS = (".pdparams", ".pth", ".pt", ".tar", ".npz", ".safetensors")
+_WRAPPERS = ("state_dict", "model_state_dict", "model")  # of checkpoints that hold more than the weights
+_NAME_TABLE = "StructuredToParameterName@@"
+
+
+def read_state(path: str) -> dict[str, np.ndarray]:
+    """Read the weights in ``path``; what kind of file it is, its suffix says. No code in it is run.
+
+    Returns:
+        Name -> array, in the order of the file.
+
+    Raises:
+        ISEError: if the file is missing, damaged, of an unknown kind, or holds something else than a dict of arrays.
+    """
+    suffix = os.path.splitext(path)[1]
+    if suffix not in FORMATS:
+        raise ISEError(f"weights {path}: known are {', '.join(FORMATS)}, not {suffix or 'a file without suffix'}")
+    if not os.path.isfile(path):
+        raise ISEError(f"weights {path} do not exist")
+    try:
+        state = _READERS.get(suffix, read_torch)(path)
+    except ISEError as error:
+        raise ISEError(f"weights {path} were not read: {error}") from error
+    except Exception as error:  # whatever the reader of a damaged file comes upon
+        raise ISEError(f"weights {path} cannot be read ({type(error).__name__}: {error}); is the file whole?"
+                       ) from error
+    if not isinstance(state, dict):
+        raise ISEError(f"weights {path} hold a {type(state).__name__}, not a dict of parameters")
+    for wrapper in _WRAPPERS:
+        if isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    state.pop(_NAME_TABLE, None)
+    others = [str(key) for key, value in state.items() if not isinstance(value, np.ndarray)]
+    if others or not state:
+        raise ISEError(f"weights {path} hold no plain dict of parameters: "
+                       f"{', '.join(others[:5]) + ' are no arrays' if others else 'it is empty'}")
+    if any(value.dtype.kind == "V" for value in state.values()):
+        raise ISEError(f"weights {path} are bfloat16; save them as float32 first: "
+                       "{name: value.float() for name, value in state.items()}")
+    return state
+
+
+def _read_pdparams(path):
+    with open(path, "rb") as file:
+        state = load_pickle(file)
+    if not isinstance(state, dict):
+        return state
+    # Paddle saves a lone tensor as (its name, its numbers)
+    return {key: value[1] if isinstance(value, tuple) and len(value) == 2 else value for key, value in state.items()}
+
+
+def _read_npz(path):
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def _read_safetensors(path):
+    return _optional("safetensors.numpy", path).load_file(path)
+
+
+_READERS = {".pdparams": _read_pdparams, ".npz": _read_npz, ".safetensors": _read_safetensors}
+
+
+def write_state(path: str, state: dict[str, np.ndarray]) -> None:
+    """Write weights as Paddle's (``.pdparams``), torch's (``.pth``, ``.pt``), ``.npz`` or ``.safetensors``.
+
+    A file that is there is replaced when the new one is complete.
+
+    Raises:
+        ISEError: for another suffix, or if the package that writes such files is missing.
+    """
+    suffix = os.path.splitext(path)[1]
+    if suffix not in _WRITERS:
+        raise ISEError(f"{path}: weights are written as {', '.join(_WRITERS)}")
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary = f"{path[:-len(suffix)]}.writing{suffix}"
+    _WRITERS[suffix](temporary, {name: np.ascontiguousarray(value).reshape(value.shape)
+                                 for name, value in state.items()})
+    os.replace(temporary, path)
+
+
+def _write_pdparams(path, state):
+    paddle = _optional("paddle", path)
+    paddle.save({name: paddle.to_tensor(value) for name, value in state.items()}, path)
+
+
+def _write_torch(path, state):
+    torch = _optional("torch", path)
+    torch.save({name: torch.from_numpy(value.copy()) for name, value in state.items()}, path)
+
+
+def _write_safetensors(path, state):
+    _optional("safetensors.numpy", path).save_file(state, path)
+
+
+_WRITERS = {".pdparams": _write_pdparams, ".pth": _write_torch, ".pt": _write_torch,
+            ".npz": lambda path, state: np.savez(path, **state), ".safetensors": _write_safetensors}
+
+
+def _optional(module, path):
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ISEError(f"{path} needs the package {package} (pip install {package}); .npz needs none") from error

@@ -1,0 +1,68 @@
+"""What the same tensor is called by torchvision and by PaddleClas."""
+from __future__ import annotations
+
+__all__ = ["ARCHITECTURES", "LINEAR", "WIDTHS", "tensor_names"]
+
+_RESNETS = {"ResNet18": (2, (2, 2, 2, 2)), "ResNet34": (2, (3, 4, 6, 3)), "ResNet50": (3, (3, 4, 6, 3)),
+            "ResNet101": (3, (3, 4, 23, 3)), "ResNet152": (3, (3, 8, 36, 3))}  # convolutions of a block, blocks
+_MOBILENET_BLOCKS = {3: 2, 4: 3, 5: 4, 6: 3, 7: 3, 8: 1}  # conv3 has 2, ...
+#: architecture -> numbers in its pooled feature
+WIDTHS = {**{name: 512 if convolutions == 2 else 2048 for name, (convolutions, _) in _RESNETS.items()},
+          "MobileNetV2": 1280}
+ARCHITECTURES = tuple(WIDTHS)
+#: weights of linear layers, by either name: Paddle has them [in, out], torch [out, in]
+LINEAR = ("fc.weight", "out.weight", "classifier.1.weight")
+
+
+def tensor_names(architecture: str) -> dict[str, str]:
+    """torchvision's names of all tensors of an architecture -> PaddleClas's, classifier included.
+
+    Args:
+        architecture: PaddleClas's name, one of :data:`ARCHITECTURES`. ``ResNet50_last_stage_stride1`` has the tensors
+            of ``ResNet50``.
+    """
+    return _mobilenet() if architecture == "MobileNetV2" else _resnet(*_RESNETS[architecture])
+
+
+def _conv_bn(torch_conv, torch_bn, paddle_conv, paddle_bn):
+    return {f"{torch_conv}.weight": f"{paddle_conv}.weight", f"{torch_bn}.weight": f"{paddle_bn}.weight",
+            f"{torch_bn}.bias": f"{paddle_bn}.bias", f"{torch_bn}.running_mean": f"{paddle_bn}._mean",
+            f"{torch_bn}.running_var": f"{paddle_bn}._variance"}
+
+
+def _resnet(convolutions, depths):
+    names = _conv_bn("conv1", "bn1", "stem.0.conv", "stem.0.bn")
+    block = 0
+    for stage, depth in enumerate(depths, 1):
+        for index in range(depth):
+            torch, paddle = f"layer{stage}.{index}", f"blocks.{block}"
+            for conv in range(convolutions):
+                names |= _conv_bn(f"{torch}.conv{conv + 1}", f"{torch}.bn{conv + 1}",
+                                  f"{paddle}.conv{conv}.conv", f"{paddle}.conv{conv}.bn")
+            # the first stage of the shallow ones has no shortcut convolution in torchvision, see identity_pair.py
+            if index == 0 and (stage > 1 or convolutions == 3):
+                names |= _conv_bn(f"{torch}.downsample.0", f"{torch}.downsample.1",
+                                  f"{paddle}.short.conv", f"{paddle}.short.bn")
+            block += 1
+    return names | {"fc.weight": "fc.weight", "fc.bias": "fc.bias"}
+
+
+def _mobilenet():
+    def unit(torch, paddle):
+        return _conv_bn(f"{torch}.0", f"{torch}.1", f"{paddle}._conv", f"{paddle}._batch_norm")
+
+    names = unit("features.0", "conv1")
+    feature = 1
+    for stage, depth in {2: 1, **_MOBILENET_BLOCKS}.items():
+        for index in range(depth):
+            torch = f"features.{feature}.conv"
+            paddle = f"conv{stage}." + (f"conv{stage}_{index + 1}" if index else "_first_block")
+            parts = ["_bottleneck_conv"] if stage == 2 else ["_expand_conv", "_bottleneck_conv"]
+            for part, name in enumerate(parts):
+                names |= unit(f"{torch}.{part}", f"{paddle}.{name}")
+            last = len(parts)
+            names |= _conv_bn(f"{torch}.{last}", f"{torch}.{last + 1}",
+                              f"{paddle}._linear_conv._conv", f"{paddle}._linear_conv._batch_norm")
+            feature += 1
+    names |= unit(f"features.{feature}", "conv9")
+    return names | {"classifier.1.weight": "out.weight", "classifier.1.bias": "out.bias"}

@@ -1,0 +1,217 @@
+"""What README and docs tell people to type works: commands in ``bash`` blocks are run, ``yaml`` blocks are read.
+
+Tools run for real, in this process, in an empty folder, with the data replaced by 96 synthetic crops and the network by
+a tiny one; weights that a command wants are those of such a run. ``make`` is asked what it would do, ``pip`` not run.
+What cannot be run has ``<!-- not run: REASON -->`` on the line before its block.
+"""
+import functools
+import importlib
+import pathlib
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+
+import paddle
+import pytest
+import yaml
+from helpers import ROOT
+from test_config_page import ROWS, paths, place
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w+)\n(.*?)^```", re.M | re.S)
+BLOCKS = [(page.name, mark, kind, text) for page in PAGES for mark, kind, text in BLOCK.findall(page.read_text())]
+COMMANDS = {}
+for _page, _mark, _kind, _text in BLOCKS:
+    for _line in _text.replace("\\\n", " ").splitlines() if _kind == "bash" and not _mark else []:
+        if shlex.split(_line, comments=True):
+            COMMANDS.setdefault(tuple(shlex.split(_line, comments=True)), _page)
+
+TINY = ["Global.device=cpu", "Global.epochs=1", "Global.iter_per_epoch=1", "Global.print_batch_step=1",
+        "Global.save_interval=1", "Global.image_shape=[3,64,32]", "Arch.Backbone.name=PPLCNet_x0_25",
+        "Arch.Backbone.pretrained=False", "Arch.BackboneStopLayer=None", "Arch.Neck.num_features=1280",
+        "Arch.bn_group_size=8", "Cluster.min_samples=2", "Cluster.k1=8", "Cluster.k2=3", "Cluster.eps=0.6"]
+TINY_TRAIN = ["DataLoader.Train.sampler.batch_size=8", "DataLoader.Train.sampler.num_instances=4",
+              "DataLoader.Train.loader.num_workers=0"]
+
+
+def tiny(config, people):
+    """Overrides that make a shipped config a matter of a second."""
+    loaders = yaml.safe_load((ROOT / config).read_text())["DataLoader"]
+    blocks = {"Train": loaders["Train"], "Cluster": loaders.get("Cluster"),
+              **{f"Eval.{name}": block for name, block in loaders.get("Eval", {}).items()}}
+    found = [*TINY, *TINY_TRAIN]
+    for name, block in blocks.items():
+        if block:
+            found += [f"DataLoader.{name}.dataset.transform_ops.0.ResizeImage.size=[32,64]",
+                      f"DataLoader.{name}.loader.num_workers=0"]
+    return [*found, f"Global.image_root={people if loaders.get('Eval') else 'crops'}"]
+
+
+def run_tool(script, arguments, codes=(0, None)):
+    """``python script arguments`` in this process: importing Paddle takes longer than most of them."""
+    before = sys.argv
+    sys.argv = [script, *map(str, arguments)]
+    try:
+        with paddle.utils.unique_name.guard():
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+    except SystemExit as end:
+        assert end.code in codes, end.code
+    finally:
+        sys.argv = before
+
+
+@pytest.fixture(scope="module")
+def workspace(people, tmp_path_factory):
+    """A folder with configs, crops by camera, and a run of one epoch: (folder, stem of its checkpoint)."""
+    folder = tmp_path_factory.mktemp("workspace")
+    (folder / "configs").symlink_to(ROOT / "configs")
+    for crop in (people / "bounding_box_train").glob("*.jpg"):
+        camera = folder / "crops" / re.search(r"_(c\d)", crop.name)[1]
+        camera.mkdir(parents=True, exist_ok=True)
+        shutil.copy(crop, camera)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(str(ROOT / "tools"))
+        config = "configs/ISE_R50.yaml"
+        overrides = [part for override in [*tiny(config, people), "Global.output_dir=trained",
+                                           "Global.eval_during_train=False"] for part in ("-o", override)]
+        run_tool("tools/train.py", ["-c", config, *overrides])
+        latest = next((folder / "trained").rglob("latest.pdparams"))
+        yield folder, latest.with_suffix("")
+
+
+@pytest.fixture
+def here(workspace, monkeypatch):
+    folder, stem = workspace
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    return stem
+
+
+def provide(stem, checkpoint):
+    """The trained weights, under the name that a command calls its own."""
+    target = pathlib.Path(stem.removesuffix(".pdparams"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for file in checkpoint.parent.glob(checkpoint.name + ".*"):
+        name = target.name + file.name[len(checkpoint.name):]
+        if not (target.parent / name).exists():
+            shutil.copy(file, target.parent / name)
+    if not (target.parent / "pseudo_labels").exists():
+        shutil.copytree(checkpoint.parent / "pseudo_labels" if (checkpoint.parent / "pseudo_labels").exists()
+                        else next(pathlib.Path("trained").rglob("pseudo_labels")), target.parent / "pseudo_labels")
+
+
+def with_config(script, arguments, checkpoint, people):
+    """A tool that takes ``-c`` and ``-o``: its keys are known ones, and it runs."""
+    config = arguments[arguments.index("-c") + 1]
+    extra = tiny(config, people)
+    for override in [value for flag, value in zip(arguments, arguments[1:]) if flag == "-o"]:
+        key, _, value = override.partition("=")
+        assert place(re.sub(r"transform_ops\.\d+\.", "transform_ops.", key)) in ROWS, key
+        if key in ("Global.pretrained_model", "Global.checkpoints"):
+            provide(value, checkpoint)
+        if key == "Global.checkpoints":
+            extra.append("Global.epochs=2")
+    # our crops are too small for anyone's recipe, and a check tells so by its exit code
+    codes = (0, 1) if script == "tools/check_data.py" else (0, None)
+    run_tool(script, [*arguments, *(part for override in extra for part in ("-o", override))], codes)
+
+
+def report_of_runs(script, arguments, checkpoint, people):
+    for run in arguments:
+        provide(run.rpartition("=")[2] + "/latest", checkpoint)
+    run_tool(script, arguments)
+
+
+def parsed_only(script, arguments, checkpoint, people):
+    """What tests/weights runs in full: here its arguments are read."""
+    import convert_weights
+
+    given = convert_weights.arguments_of(arguments)
+    assert not given.calibrate or (ROOT / given.calibrate).is_file()
+
+
+TOOLS = {"tools/train.py": with_config, "tools/eval.py": with_config, "tools/export_model.py": with_config,
+         "tools/check_data.py": with_config, "tools/visualize.py": with_config,
+         "tools/cluster_report.py": report_of_runs, "tools/convert_weights.py": parsed_only}
+
+
+def launched(tokens):
+    """``-m paddle.distributed.launch ... script``: its flags exist; the script is then run as one process."""
+    launcher = importlib.import_module("paddle.distributed.launch.context.args_envs")
+    start = next(index for index, token in enumerate(tokens) if token.endswith(".py"))
+    known = pathlib.Path(launcher.__file__).read_text()
+    for flag in [token for token in tokens[3:start] if token.startswith("--")]:
+        assert f'"{flag}"' in known or f"'{flag}'" in known, flag
+    return ["python", *tokens[start:]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command)[:90])
+def test_command(command, here, people):
+    tokens = [token for token in command if not re.fullmatch(r"[A-Z_]+=\S*", token)]
+    tokens[0] = tokens[0].removeprefix(".venv/bin/")
+    if tokens[:3] == ["python", "-m", "paddle.distributed.launch"]:
+        tokens = launched(tokens)
+    if tokens[0] == "make":
+        subprocess.run([*tokens, "-n"], cwd=ROOT, check=True, capture_output=True)
+    elif tokens[:2] == ["pip", "install"]:
+        own = (ROOT / "Makefile").read_text() + (ROOT / "setup.py").read_text()
+        pinned = [token.strip("'\"") for token in tokens if "==" in token and not token.startswith("paddlepaddle")]
+        assert all(token in own for token in pinned)
+    elif tokens[0] != "mkdir":
+        assert tokens[0] == "python" and tokens[1] in TOOLS, (
+            f"{COMMANDS[command]}: {tokens[:2]} is not known here: add it to TOOLS, or mark the block as not run")
+        run_once(tuple(tokens[1:]), here, people)
+
+
+@functools.cache
+def run_once(command, checkpoint, people):
+    """Commands that differ in how many processes they start are the same here."""
+    TOOLS[command[0]](command[0], list(command[1:]), checkpoint, people)
+
+
+YAML = [(page, text) for page, mark, kind, text in BLOCKS if kind == "yaml" and not mark]
+
+
+@pytest.mark.parametrize("page, text", YAML, ids=[page for page, _ in YAML])
+def test_yaml_has_known_keys(page, text):
+    for path in paths(yaml.safe_load(text)):
+        name = place(path if path[0].isupper() else f"DataLoader.Train.{path}")
+        assert any(key == name or key.startswith(name + ".") for key in ROWS), name
+
+
+PYTHON = [(page, text) for page, mark, kind, text in BLOCKS if kind == "python" and not mark]
+
+
+@pytest.mark.parametrize("page, text", PYTHON, ids=[page for page, _ in PYTHON])
+def test_python_block(page, text, here, people, capsys):
+    if "torch" in text:
+        pytest.importorskip("torch")
+    someone = sorted((people / "query").glob("*.jpg"))[0]
+    if '"inference"' in text and not pathlib.Path("inference").exists():
+        provide("weights", here)
+        with_config("tools/export_model.py", ["-c", "configs/ISE_folder.yaml", "-o", "Global.pretrained_model=weights",
+                                              "-o", "Global.save_inference_dir=inference"], here, people)
+    text = text.replace("/data/crops", "crops").replace("/data/someone.jpg", str(someone))
+    exec(compile(text, page, "exec"), {})  # a block of our own documents
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_scripts_exist(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#\s]+)?(#[\w-]+)?\)", text):
+        path, anchor = target
+        if path.startswith(("http", "mailto")):
+            continue
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), path
+        if anchor and file.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", file.read_text(), re.M)
+            slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor[1:] in slugs, target
+    for script in re.findall(r"(?:tools|benchmarks|configs|docs|tests)/[\w/]+\.(?:py|yaml|md)\b", text):
+        assert (ROOT / script).exists(), script
