@@ -57,17 +57,25 @@ def kill_tree(root):
             pass  # gone by itself
 
 
-def kill_when(training, folder, moment, in_a_save):
-    """Kill the training and its processes; returns whether it was still running."""
-    deadline = time.time() + moment
-    while training.poll() is None:
-        if time.time() > deadline and (not in_a_save or glob.glob(f"{folder}/output/**/.*.sav*", recursive=True,
-                                                                   include_hidden=True)):
-            kill_tree(training.pid)
-            training.wait()
-            return True
+def lines_of_log(folder):
+    """Lines that the training has logged."""
+    return sum(open(path).read().count("\n") for path in glob.glob(f"{folder}/output/**/train.log", recursive=True))
+
+
+def kill_when(training, folder, line, delay, in_a_save):
+    """Kill the training and its processes some time after it has logged so many lines, or at the first save after
+    that; returns whether it was still running."""
+    while training.poll() is None and lines_of_log(folder) < line:
+        time.sleep(0.001)
+    time.sleep(delay)
+    while in_a_save and training.poll() is None and not glob.glob(f"{folder}/output/**/.*.sav*", recursive=True,
+                                                                  include_hidden=True):
         time.sleep(0.0005)
-    return False
+    if training.poll() is not None:
+        return False
+    kill_tree(training.pid)
+    training.wait()
+    return True
 
 
 def latest(folder):
@@ -86,22 +94,22 @@ def main():
     rng = random.Random(arguments.seed)
     base = tempfile.mkdtemp(prefix="kill_and_resume_")
     cases = [(workers, processes) for processes in (1, 2) for workers in (0, 2)]
-    whole, seconds = {}, {}
+    whole, lines = {}, {}
     different = 0
     for number in range(-len(cases), arguments.kills):
         workers, processes = case = cases[number % len(cases)]
         folder = f"{base}/{number + len(cases)}"
         make_synthetic(f"{folder}/people", identities=24, test_identities=6, images_per_identity=4, cameras=3,
                        height=64, width=32)
-        started = time.time()
         if number < 0:
             assert start(folder, workers, processes).wait() == 0, f"see {folder}/console.txt"
-            whole[case], seconds[case] = weights(folder), time.time() - started
-            print(f"{workers} workers, {processes} processes: {seconds[case]:.0f} s untouched", flush=True)
+            whole[case], lines[case] = weights(folder), lines_of_log(folder)
+            print(f"{workers} workers, {processes} processes: untouched, {lines[case]} lines of log", flush=True)
             continue
         in_a_save = number // len(cases) % 2 == 1
-        moment = rng.uniform(0.3, 0.9) * seconds[case]
-        killed = kill_when(start(folder, workers, processes), folder, moment, in_a_save)
+        # The first half of the log is the config.
+        line = rng.randrange(lines[case] // 2, lines[case] - 5)
+        killed = kill_when(start(folder, workers, processes), folder, line, rng.uniform(0, 0.3), in_a_save)
         checkpoint = latest(folder)
         left = sorted(os.path.basename(path) for path in glob.glob(f"{folder}/output/**/.*.sav*", recursive=True,
                                                                    include_hidden=True))
@@ -113,8 +121,8 @@ def main():
         equal = all(np.array_equal(value, found[name]) for name, value in whole[case].items())
         different += not equal
         print(f"kill {number + 1}: {workers} workers, {processes} processes, "
-              f"{'in a save' if in_a_save else 'anywhere'}: {'killed' if killed else 'was through'} after "
-              f"{moment:.1f} s, left {left or 'nothing half done'}, resumed from "
+              f"{'in a save' if in_a_save else 'anywhere'}: {'killed' if killed else 'was through'} at "
+              f"line {line}, left {left or 'nothing half done'}, resumed from "
               f"{'the start' if not checkpoint else 'latest'}: {'equal' if equal else 'DIFFERENT'}", flush=True)
         shutil.rmtree(folder)
     print(f"{arguments.kills} kills, {different} resumed runs differ")
