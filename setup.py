@@ -18,6 +18,8 @@ setup(
     extras_require={
         "cpu": ["paddlepaddle>=2.6"],
         "convert": ["safetensors"],  # tools/convert_weights.py reads and writes .safetensors with it
-        "test": ["pytest", "ruff", "safetensors"],
+        "deploy": ["fastapi", "python-multipart", "uvicorn"],
+        "onnx": ["onnxruntime", "paddle2onnx"],
+        "test": ["httpx", "pytest", "ruff", "safetensors"],
     },
 )

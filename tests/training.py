@@ -4,5 +4,6 @@ TINY = ["Global.epochs=2", "Global.iter_per_epoch=3", "Global.print_batch_step=1
         "DataLoader.Train.dataset.transform_ops.0.ResizeImage.size=[32,64]",
         "DataLoader.Eval.Query.dataset.transform_ops.0.ResizeImage.size=[32,64]",
         "DataLoader.Eval.Gallery.dataset.transform_ops.0.ResizeImage.size=[32,64]",
-        "DataLoader.Train.sampler.batch_size=16", "DataLoader.Train.sampler.num_instances=4",
+        "DataLoader.Train.sampler.batch_size=16", "Arch.bn_group_size=16",
+        "DataLoader.Train.sampler.num_instances=4",
         "Cluster.min_samples=2", "Cluster.k1=8", "Cluster.k2=3"]

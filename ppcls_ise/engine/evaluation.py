@@ -91,6 +91,10 @@ def evaluation_rules(query: Split, gallery: Split, settings: dict) -> dict:
     Raises:
         ISEError: as :func:`reid_evaluation` does.
     """
+    for name, split in (("Query", query), ("Gallery", gallery)):
+        if split.images.pids is None:
+            raise ISEError(f"DataLoader.Eval.{name}: an evaluation needs identities, which these file names do not "
+                           "tell; set the data set's pattern, or train with Global.eval_during_train: False")
     protocol = settings.get("protocol", "market")
     if any(_cameras(split) is None for split in (query, gallery)):
         if protocol == "same_camera":

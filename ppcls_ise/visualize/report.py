@@ -43,7 +43,7 @@ class ImageSet(NamedTuple):
 
     def camera(self, index: int):
         """Camera of an image, None where it is not known."""
-        return None if self.camids is None else int(self.camids[index])
+        return None if self.camids is None or self.camids[index] < 0 else int(self.camids[index])
 
 
 class Retrieval(NamedTuple):
@@ -149,10 +149,7 @@ def _maps(folder, training, labels):
     if not len(chosen):
         return ""
     places = flatten(training.features[chosen])
-    titles = [", ".join([f"cluster {labels[i]}" if labels[i] >= 0 else "outlier"]
-                        + ([f"identity {training.pids[i]}"] if training.pids is not None else [])
-                        + ([f"camera {training.camids[i]}"] if training.camids is not None else []))
-              for i in chosen]
+    titles = [_title(training, labels, i) for i in chosen]
     panels = []
     for name, groups, text in (("pseudo labels", labels, "Rings are outliers."),
                                ("identities", training.pids, "What the network was never told.")):
@@ -162,6 +159,12 @@ def _maps(folder, training, labels):
             panels.append(page.panel(f"By {name}", text, svg))
     return page.section("Map of the features", f"{len(chosen)} of {len(labels)} training images by t-SNE. Hues "
                         "repeat: only neighbouring groups can be told apart.", page.grid(panels, wide=True))
+
+
+def _title(training, labels, index):
+    known = {"cluster": labels[index] if labels[index] >= 0 else "none",
+             "identity": None if training.pids is None else training.pids[index], "camera": training.camera(index)}
+    return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
 def _rank_lists(folder, retrieval):

@@ -40,6 +40,13 @@ def test_flip_test_is_the_mean_of_image_and_mirror():
         np.testing.assert_allclose(row, mean / np.linalg.norm(mean), rtol=1e-5)
 
 
+def test_without_identities_nothing_can_be_evaluated():
+    known, unknown = split(unit(0), [1], [1], ["a"]), split(unit(0), [1], [1], ["b"])
+    unknown.images.pids = None
+    with pytest.raises(ISEError, match="Eval.Gallery: an evaluation needs identities"):
+        evaluation_rules(known, unknown, {})
+
+
 def test_without_cameras_only_the_query_itself_goes(caplog_ppcls):
     gallery = split(unit(0, 0.1, 0.2, 1), [1, 2, 1, 2], None, ["a", "b", "c", "d"])
     query = split(unit(0, 1), [1, 2], [-1, -1], ["a", "elsewhere"])

@@ -72,12 +72,13 @@ def test_pictures_are_files_too(report):
 
 
 def test_without_identities_retrieval_or_tables(people, tmp_path):
-    training = image_set(people, "bounding_box_train")._replace(pids=None, camids=None)
+    training = image_set(people, "bounding_box_train")
+    training = training._replace(pids=None, camids=np.full(len(training.paths), -1))
     path = write_report(str(tmp_path), "t", "s", training, np.full(len(training.paths), -1),
                         {"clusters": {}, "training": {}, "evaluation": {}})
     text = open(path, encoding="utf-8").read()
     assert "Rank lists" not in text and "By identities" not in text and "Over the epochs" not in text
-    assert "Outliers" in text
+    assert "Outliers" in text and "c-1" not in text and "camera" not in text.split("Map of the features")[1]
 
 
 def test_charts_by_hand():
