@@ -55,7 +55,7 @@ def test_a_room_imports_what_the_table_allows(room):
 @pytest.mark.parametrize("room", ["clustering", "metric", "weights", "errors"])
 def test_rooms_that_know_no_paddleclas(room):
     for path in PACKAGE.rglob("*.py"):
-        if room in path.relative_to(PACKAGE).with_suffix("").parts:
+        if path.relative_to(PACKAGE).with_suffix("").parts[0] == room:
             assert not [name for name in imports(path) if name.partition(".")[0] == "ppcls"], path
 
 
