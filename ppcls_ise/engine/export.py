@@ -7,7 +7,6 @@ import os
 import yaml
 from ppcls.utils import logger
 
-from ..inference import write_onnx
 from .config import plain_block
 
 __all__ = ["export"]
@@ -48,6 +47,8 @@ def export(engine, onnx: bool = False) -> str:
     if os.path.isfile(stale):
         os.remove(stale)  # of an earlier export, so of another model
     if onnx:
+        from ..inference import write_onnx  # here, so that training does not load what only deployment needs
+
         file, cosine, difference = write_onnx(folder)
         logger.info(f"[Export] {file}: cosine {cosine:.7f}, difference {difference:.1e} to Paddle Inference")
     return path
