@@ -57,15 +57,16 @@ def kill_tree(root):
             pass  # gone by itself
 
 
-def lines_of_log(folder):
-    """Lines that the training has logged."""
-    return sum(open(path).read().count("\n") for path in glob.glob(f"{folder}/output/**/train.log", recursive=True))
+def epochs_of_log(folder):
+    """What the training has logged since its first clustering, as lines."""
+    text = "".join(open(path).read() for path in glob.glob(f"{folder}/output/**/train.log", recursive=True))
+    return text[text.find("[Cluster]"):].splitlines() if "[Cluster]" in text else []
 
 
 def kill_when(training, folder, line, delay, in_a_save):
     """Kill the training and its processes some time after it has logged so many lines, or at the first save after
     that; returns whether it was still running."""
-    while training.poll() is None and lines_of_log(folder) < line:
+    while training.poll() is None and len(epochs_of_log(folder)) < line:
         time.sleep(0.001)
     time.sleep(delay)
     while in_a_save and training.poll() is None and not glob.glob(f"{folder}/output/**/.*.sav*", recursive=True,
@@ -103,12 +104,11 @@ def main():
                        height=64, width=32)
         if number < 0:
             assert start(folder, workers, processes).wait() == 0, f"see {folder}/console.txt"
-            whole[case], lines[case] = weights(folder), lines_of_log(folder)
+            whole[case], lines[case] = weights(folder), len(epochs_of_log(folder))
             print(f"{workers} workers, {processes} processes: untouched, {lines[case]} lines of log", flush=True)
             continue
         in_a_save = number // len(cases) % 2 == 1
-        # The first half of the log is the config.
-        line = rng.randrange(lines[case] // 2, lines[case] - 5)
+        line = rng.randrange(lines[case] - 3)
         killed = kill_when(start(folder, workers, processes), folder, line, rng.uniform(0, 0.3), in_a_save)
         checkpoint = latest(folder)
         left = sorted(os.path.basename(path) for path in glob.glob(f"{folder}/output/**/.*.sav*", recursive=True,
