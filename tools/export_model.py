@@ -1,12 +1,22 @@
 """Export a static model: python tools/export_model.py -c configs/ISE_R50.yaml
--o Global.pretrained_model=output/ISE_R50/best_model -o Global.save_inference_dir=inference"""
+-o Global.pretrained_model=output/ISE_R50/best_model -o Global.save_inference_dir=inference
+--onnx writes inference.onnx too, and checks it."""
+import sys
+
 import _engine
 
 
-def export(engine):
-    from ppcls_ise.engine import export
+def main():
+    onnx = "--onnx" in sys.argv  # PaddleClas's command line does not know it
+    sys.argv = [argument for argument in sys.argv if argument != "--onnx"]
 
-    export(engine)
+    def export(engine):
+        from ppcls_ise.engine import export
+
+        export(engine, onnx)
+
+    _engine.run("export", export)
+
 
 if __name__ == "__main__":
-    _engine.run("export", export)
+    main()

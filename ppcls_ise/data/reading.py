@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from ..errors import ISEError
 
-__all__ = ["read_image", "shown", "threaded"]
+__all__ = ["read_image", "shown", "threaded", "to_rgb"]
 
 ADVICE = "; mend it, take it out of the folder, or set on_bad_image: skip in the data set"
 _ROTATION = 0x0112  # EXIF tag
@@ -38,7 +38,7 @@ def read_image(path: str) -> np.ndarray:
         with Image.open(path) as image:
             if image.width * image.height > Image.MAX_IMAGE_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are no crop")
-            return np.asarray(_rgb(image))
+            return np.asarray(to_rgb(image))
     # struct.error and the like: Pillow's decoders raise what they please on garbage.
     except Exception as error:
         if isinstance(error, MemoryError):
@@ -46,7 +46,12 @@ def read_image(path: str) -> np.ndarray:
         raise ISEError(f"{shown(path)} is no readable image ({type(error).__name__}: {error}){ADVICE}") from error
 
 
-def _rgb(image):
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An opened image, decoded, in RGB and upright, as :func:`read_image` says.
+
+    Raises:
+        ValueError: for floating point pixels; Pillow's decoders raise what they please on garbage.
+    """
     if image.mode == "RGB" and not image.info.get("transparency"):
         return ImageOps.exif_transpose(image) if image.getexif().get(_ROTATION, 1) != 1 else image
     image = ImageOps.exif_transpose(image)

@@ -1,7 +1,6 @@
 """Configs: read in PaddleClas's manner, checked before anything is built."""
 from __future__ import annotations
 
-import ast
 import copy
 import dataclasses
 import difflib
@@ -14,6 +13,7 @@ from ppcls.utils import logger
 from ..arch.bn_groups import check_group_size
 from ..errors import ISEError
 from ..metric import PROTOCOLS, ReIDMetric
+from ..overrides import apply_override
 from .checkpoints import settle
 
 __all__ = ["ClusterSettings", "load_config", "plain_block", "prepare_config"]
@@ -82,33 +82,8 @@ def load_config(path: str, overrides=()) -> dict:
     except yaml.YAMLError as error:
         raise ISEError(f"config {path} is no yaml: {error}") from error
     for override in overrides:
-        _override(config, override)
+        apply_override(config, override)
     return config
-
-
-def _override(config, override):
-    path, equals, text = override.partition("=")
-    keys = path.split(".")
-    if not equals or not all(keys):
-        raise ISEError(f"-o {override} should read key.sub=value")
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-    place = config
-    for depth, key in enumerate(keys):
-        if isinstance(place, list):
-            if not key.isdigit() or int(key) >= len(place):
-                raise ISEError(f"-o {override}: {'.'.join(keys[:depth])} is a list of {len(place)}, {key} is no index")
-            key = int(key)
-        elif not isinstance(place, dict):
-            raise ISEError(f"-o {override}: {'.'.join(keys[:depth])} is a value and has no {key} in it")
-        elif depth < len(keys) - 1 and place.get(key) is None:
-            place[key] = {}
-        if depth == len(keys) - 1:
-            place[key] = value
-        else:
-            place = place[key]
 
 
 def prepare_config(config: dict, mode: str) -> dict:

@@ -2,68 +2,121 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Union
 
 import numpy as np
 import yaml
 from PIL import Image
 
-from ..data.reading import read_image
+from ..data.reading import read_image, to_rgb
 from ..errors import ISEError
+from .preprocessing import Preprocessing
+from .runtimes import OnnxRuntime, PaddleRuntime
 
-__all__ = ["FeatureExtractor"]
+__all__ = ["FeatureExtractor", "ImageLike"]
+
+#: A path, an opened image, or uint8 [h, w, 3] RGB.
+ImageLike = Union[str, os.PathLike, Image.Image, np.ndarray]
+RUNTIMES = ("paddle", "onnx")
 
 
 class FeatureExtractor:
-    """Unit features of images by Paddle Inference on an exported model.
+    """Unit features of images by an exported model; may be called from several threads at once.
 
     Args:
         model_dir: folder of ``inference.json`` (paddle 3) or ``inference.pdmodel`` (paddle 2) and
-            ``inference.pdiparams``, and of ``inference.yml`` with the preprocessing, as ``tools/export_model.py``
-            writes them.
-        batch_size: images per run of the predictor.
+            ``inference.pdiparams``, or of ``inference.onnx``, and of ``inference.yml`` with the preprocessing, as
+            ``tools/export_model.py`` writes them.
+        runtime: ``paddle`` or ``onnx``.
+        batch_size: images per run.
+        threads: of the CPU.
+        options: of :class:`PaddleRuntime`: ``use_gpu``, ``gpu_mem``, ``enable_mkldnn``, ``use_tensorrt``, ``use_fp16``.
+
+    Attributes:
+        dimension (int): D, numbers of a feature.
+        model (str): which model it is, the same for its ONNX file; None if ``inference.yml`` does not say.
 
     Raises:
-        ISEError: if the folder holds no exported model.
+        ISEError: if the folder holds no exported model, or it cannot run as wished.
+
+    Example::
+
+        extractor = FeatureExtractor("inference")
+        similarity = extractor(["a.jpg"]) @ extractor(["b.jpg", "c.jpg"]).T
     """
 
-    def __init__(self, model_dir: str, batch_size: int = 32):
-        from paddle import inference
+    def __init__(self, model_dir: str, runtime: str = "paddle", batch_size: int = 32, threads: int = 2, **options):
+        if runtime not in RUNTIMES or batch_size < 1 or threads < 1:
+            raise ISEError(f"runtime is {' or '.join(RUNTIMES)}, batch_size and threads are at least 1, not "
+                           f"{runtime!r}, {batch_size!r}, {threads!r}")
+        if runtime == "onnx":
+            if any(options.get(key) for key in ("use_gpu", "use_tensorrt", "use_fp16")):
+                raise ISEError("runtime onnx runs on the CPU; set use_gpu, use_tensorrt and use_fp16 to False")
+            self._run = OnnxRuntime(os.path.join(model_dir, "inference.onnx"), threads)
+        else:
+            self._run = PaddleRuntime(model_dir, threads, batch_size=batch_size, **options)
+        description = _read_description(os.path.join(model_dir, "inference.yml"))
+        self.preprocess = Preprocessing(description["PreProcess"]["transform_ops"])
+        self.batch_size, self.model = batch_size, description["Global"].get("model")
+        blank = np.zeros((1, 3, self.preprocess.height, self.preprocess.width), np.float32)
+        self.dimension = int(self._run(blank).shape[1])
+        said = description["Global"].get("feature_size", self.dimension)
+        if said != self.dimension:
+            raise ISEError(f"{model_dir}: the model gives {self.dimension} numbers an image, inference.yml says "
+                           f"{said}; export the model again")
 
-        programs = [os.path.join(model_dir, "inference" + suffix) for suffix in (".json", ".pdmodel")]
-        program = next((file for file in programs if os.path.isfile(file)), None)
-        weights = os.path.join(model_dir, "inference.pdiparams")
-        if program is None or not os.path.isfile(weights):
-            raise ISEError(f"{model_dir} holds no exported model (inference.json or .pdmodel, and inference.pdiparams)")
-        config = inference.Config(program, weights)
-        config.disable_glog_info()
-        self._predictor = inference.create_predictor(config)
-        self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
-        self.batch_size = batch_size
-        self._read_preprocessing(os.path.join(model_dir, "inference.yml"))
+    def __call__(self, images: Sequence[ImageLike]) -> np.ndarray:
+        """Features of images.
 
-    def _read_preprocessing(self, path):
-        if not os.path.isfile(path):
-            raise ISEError(f"{path} is missing; export the model with tools/export_model.py, which writes it")
-        with open(path, encoding="utf-8") as file:
+        Args:
+            images: N paths, opened images, or uint8 [h, w, 3] RGB arrays, mixed as you like; N may be 0.
+
+        Returns:
+            float32 [N, D], unit rows in the order of ``images``.
+
+        Raises:
+            ISEError: for an unreadable file, an array that is no such image, or a model that gives NaN.
+        """
+        features = np.empty((len(images), self.dimension), np.float32)
+        for start in range(0, len(images), self.batch_size):
+            batch = np.stack([self.preprocess(pixels(image)) for image in images[start:start + self.batch_size]])
+            features[start:start + len(batch)] = self._run(batch)
+        # Already so unless exported with Arch.export_normalize: False.
+        norms = np.linalg.norm(features, axis=1, keepdims=True)
+        if not (np.isfinite(norms).all() and norms.all()):
+            row = int(np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))[0])
+            raise ISEError(f"the model gives image {row} a feature without length or with NaN; are its weights whole?")
+        return features / norms
+
+
+def pixels(image: ImageLike) -> np.ndarray:
+    """uint8 [h, w, 3] RGB of a path, an opened image or such an array.
+
+    Raises:
+        ISEError: if it is none of them.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(os.fspath(image))
+    if isinstance(image, Image.Image):
+        return np.asarray(to_rgb(image))
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 \
+            and image.size:
+        return image
+    described = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+    raise ISEError(f"an image is a path, a PIL image or a uint8 array [height, width, 3] in RGB, not {described}")
+
+
+def _read_description(path):
+    if not os.path.isfile(path):
+        raise ISEError(f"{path} is missing; export the model with tools/export_model.py, which writes it")
+    with open(path, encoding="utf-8") as file:
+        try:
             description = yaml.safe_load(file)
-        self.height, self.width = description["Global"]["image_shape"][1:]
-        normalise = next(op["NormalizeImage"] for op in description["PreProcess"]["transform_ops"]
-                         if "NormalizeImage" in op)
-        self._mean, self._std = (np.array(normalise[key], np.float32) for key in ("mean", "std"))
-
-    def __call__(self, paths: Sequence[str]) -> np.ndarray:
-        """Args: paths of N images. Returns: float32 [N, D], unit rows in the order of ``paths``."""
-        parts = []
-        for start in range(0, len(paths), self.batch_size):
-            batch = np.stack([self._load(path) for path in paths[start:start + self.batch_size]])
-            self._input.reshape(batch.shape)
-            self._input.copy_from_cpu(batch)
-            self._predictor.run()
-            output = self._predictor.get_output_handle(self._predictor.get_output_names()[0])
-            parts.append(output.copy_to_cpu().copy())
-        return np.concatenate(parts)
-
-    def _load(self, path):
-        image = Image.fromarray(read_image(path)).resize((self.width, self.height), Image.BICUBIC)
-        pixels = np.asarray(image, np.float32) / 255.0
-        return np.ascontiguousarray(((pixels - self._mean) / self._std).transpose(2, 0, 1))
+        except yaml.YAMLError as error:
+            raise ISEError(f"{path} is no yaml: {error}") from error
+    try:
+        if not isinstance(description["PreProcess"]["transform_ops"], list):
+            raise TypeError
+        return {"Global": {}, **description}
+    except (KeyError, TypeError):
+        raise ISEError(f"{path} has no PreProcess.transform_ops; tools/export_model.py writes them") from None

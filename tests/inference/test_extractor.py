@@ -1,48 +1,153 @@
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import paddle
 import pytest
+import yaml
 from helpers import ROOT
+from PIL import Image
 from training import TINY
 
 from ppcls_ise.inference import FeatureExtractor
+from ppcls_ise.inference.extractor import pixels
 
 
-@pytest.fixture
-def exported(people, tmp_path):
-    """A model with random weights, exported through PaddleClas's engine: (model, folder)."""
-    from ppcls.arch import build_model
-    from ppcls.engine.engine import Engine
+@pytest.fixture(scope="session")
+def gallery(people):
+    """Paths of the images of the synthetic gallery, as the data set sorts them."""
+    from ppcls_ise.data.images import list_images
 
-    from ppcls_ise.engine import export, load_config, prepare_config
-
-    overrides = [*TINY, f"Global.image_root={people}", f"Global.output_dir={tmp_path}",
-                 f"Global.pretrained_model={tmp_path / 'weights'}", f"Global.save_inference_dir={tmp_path / 'out'}"]
-    config = load_config(str(ROOT / "configs/ISE_demo.yaml"), overrides)
-    paddle.seed(0)
-    model = build_model(config)
-    model.train()
-    model(paddle.rand([16, 3, 64, 32]))  # running statistics that are not those of a fresh BatchNorm
-    model.eval()
-    paddle.save(model.state_dict(), str(tmp_path / "weights.pdparams"))
-    export(Engine(prepare_config(config, "export"), mode="export"))
-    return model, tmp_path / "out"
+    images = list_images(str(people), "bounding_box_test")
+    return [images.path(i) for i in range(len(images.names))]
 
 
-def test_exported_features_are_those_of_training(exported, people):
+@pytest.fixture(scope="session")
+def trained_features(exported, people):
+    """Features of the gallery by the training code: float32 [N, D]."""
     from ppcls_ise.data import ReIDImages
     from ppcls_ise.engine import extract_features, load_config
 
-    model, folder = exported
     transforms = load_config(str(ROOT / "configs/ISE_demo.yaml"), TINY)["DataLoader"]["Eval"]["Query"]["dataset"]
-    images = ReIDImages(image_root=people, cls_label_path="query", transform_ops=transforms["transform_ops"])
-    expected = extract_features(model, images, 8).numpy()
-    extractor = FeatureExtractor(str(folder), batch_size=5)  # no divisor of the number of images
-    features = extractor([images.list.path(i) for i in range(len(images))])
-    np.testing.assert_allclose(features, expected, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
+    images = ReIDImages(image_root=people, cls_label_path="bounding_box_test",
+                        transform_ops=transforms["transform_ops"])
+    return extract_features(exported[0], images, 8).numpy()
+
+
+@pytest.mark.parametrize("options", [{"runtime": "paddle"}, {"runtime": "paddle", "enable_mkldnn": False},
+                                     {"runtime": "onnx"}], ids=["onednn", "plain", "onnx"])
+def test_features_and_rank_lists_are_those_of_training(exported, gallery, trained_features, options):
+    extractor = FeatureExtractor(str(exported[1]), batch_size=5, **options)  # no divisor of the number of images
+    features = extractor(gallery)
+    assert features.dtype == np.float32 and features.shape == (len(gallery), extractor.dimension)
+    np.testing.assert_allclose(features, trained_features, atol=1e-4)
+    assert (features * trained_features).sum(1).min() > 0.99999
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-6)
     assert np.abs(features[0] - features[1]).max() > 1e-3
+    np.testing.assert_array_equal(*(np.argsort(-(f @ f.T), axis=1)[:, :10] for f in (features, trained_features)))
 
 
-def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no exported model"):
-        FeatureExtractor(str(tmp_path))
+def test_paths_pictures_and_arrays_are_one(exported, gallery):
+    extractor = FeatureExtractor(str(exported[1]))
+    picture = Image.open(gallery[0])
+    features = extractor([gallery[0], picture, np.asarray(picture.convert("RGB"))])
+    np.testing.assert_array_equal(features[1:], features[[0, 0]])
+    assert extractor([]).shape == (0, extractor.dimension)
+
+
+def test_many_threads_get_their_own_features(exported, gallery):
+    extractor = FeatureExtractor(str(exported[1]), batch_size=3)
+    expected = extractor(gallery[:12])
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda i: extractor(gallery[i % 12:i % 12 + 1])[0], range(48)))
+    np.testing.assert_allclose(np.stack(parts), expected[np.arange(48) % 12], atol=1e-5)
+
+
+def test_without_export_normalize_the_model_gives_the_neck(exported, export_model, gallery):
+    model, folder = export_model("Arch.export_normalize=False")
+    extractor = FeatureExtractor(str(folder))
+    batch = np.stack([extractor.preprocess(pixels(gallery[0]))])
+    raw = extractor._run(batch)
+    assert abs(np.linalg.norm(raw) - 1) > 0.01
+    np.testing.assert_allclose(raw, model(paddle.to_tensor(batch))["neck"].numpy(), atol=1e-4, rtol=1e-4)
+    np.testing.assert_allclose(extractor(gallery[:1]), FeatureExtractor(str(exported[1]))(gallery[:1]), atol=1e-5)
+
+
+def test_the_description_has_what_the_model_wants(exported):
+    description = yaml.safe_load((exported[1] / "inference.yml").read_text())
+    model = description["Global"].pop("model")
+    assert description["Global"] == {"image_shape": [3, 64, 32], "feature_size": 128, "normalized": True}
+    assert model == FeatureExtractor(str(exported[1])).model == FeatureExtractor(str(exported[1]), "onnx").model
+
+
+def test_other_weights_are_another_model(exported, export_model):
+    other = export_model(seed=1)[1]
+    assert FeatureExtractor(str(other)).model != FeatureExtractor(str(exported[1])).model
+
+
+def test_a_new_export_takes_the_old_onnx_file_away(exported, export_model):
+    assert (exported[1] / "inference.onnx").is_file()
+    folder = export_model()[1]
+    (folder / "inference.onnx").write_bytes(b"of another model")
+    export_model(f"Global.save_inference_dir={folder}")
+    assert not (folder / "inference.onnx").exists()
+
+
+def test_an_onnx_file_that_differs_is_not_kept(export_model, monkeypatch):
+    pytest.importorskip("paddle2onnx")
+    from ppcls_ise.inference import onnx_model
+
+    folder = export_model()[1]
+    monkeypatch.setattr(onnx_model, "FeatureExtractor", _Noise)
+    with pytest.raises(ValueError, match="other features than the model"):
+        onnx_model.write_onnx(str(folder))
+    assert "inference.onnx" not in os.listdir(folder)
+
+
+class _Noise:
+    """An extractor whose features depend on the runtime."""
+
+    def __init__(self, folder, runtime="paddle"):
+        self.generator = np.random.default_rng(len(runtime))
+
+    def __call__(self, images):
+        rows = self.generator.normal(size=(len(images), 8))
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8), None,
+                                   np.zeros((0, 4, 3), np.uint8)])
+def test_what_is_no_image_is_refused(image):
+    with pytest.raises(ValueError, match="an image is a path"):
+        pixels(image)
+
+
+@pytest.mark.parametrize(("file", "text", "message"), [
+    ("inference.yml", None, "inference.yml is missing"),
+    ("inference.yml", "{}", "no PreProcess"),
+    ("inference.yml", "[", "no yaml"),
+    ("inference.yml", "Global: {feature_size: 7}\nPreProcess: {transform_ops: [{ResizeImage: {size: [32, 64]}}, "
+                      "{NormalizeImage: {order: hwc}}, {ToCHWImage: }]}", "gives 128 numbers an image"),
+    ("inference.pdiparams", None, "no exported model"),
+])
+def test_a_broken_model_folder_is_named(exported, tmp_path, file, text, message):
+    folder = tmp_path / "model"
+    shutil.copytree(exported[1], folder)
+    if text is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        FeatureExtractor(str(folder))
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"use_gpu": True}, "built for the CPU"), ({"use_fp16": True}, "needs use_tensorrt"),
+    ({"runtime": "onnx", "use_gpu": True}, "runs on the CPU"), ({"runtime": "tf"}, "paddle or onnx"),
+    ({"batch_size": 0}, "at least 1")])
+def test_options_that_do_not_fit_are_named(exported, options, message):
+    if paddle.is_compiled_with_cuda() and options == {"use_gpu": True}:
+        pytest.skip("this Paddle has a GPU")
+    with pytest.raises(ValueError, match=message):
+        FeatureExtractor(str(exported[1]), **options)

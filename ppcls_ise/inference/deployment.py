@@ -1,0 +1,239 @@
+"""Configs of ``deploy/``: PaddleClas's keys -> extractor, entries of a gallery, gallery."""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Callable
+
+import numpy as np
+import yaml
+
+from ..data.listing import MARKET_PATTERN, list_images
+from ..data.reading import read_image, shown, threaded
+from ..errors import ISEError
+from ..overrides import apply_override
+from .extractor import FeatureExtractor
+from .gallery import KINDS, Gallery
+from .gallery_files import locked
+
+__all__ = ["listed_entries", "make_extractor", "paths_to_predict", "read_config", "readable_features",
+           "update_gallery"]
+
+COLUMNS = ("path", "pid", "camid")
+OPERATIONS = ("new", "append", "remove")
+
+
+def read_config(path: str, overrides: Iterable[str] = ()) -> dict:
+    """Read a yaml file, with ``key.sub=value`` overrides.
+
+    Raises:
+        ISEError: if the file is missing or no yaml, has no block Global, or an override names no place in it.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            config = yaml.safe_load(file)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ISEError(f"config {path} cannot be read: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("Global"), dict):
+        raise ISEError(f"config {path} has no block Global")
+    for override in overrides:
+        apply_override(config, override)
+    return config
+
+
+def make_extractor(settings: dict) -> FeatureExtractor:
+    """The extractor that a block ``Global`` describes, with PaddleClas's keys.
+
+    Raises:
+        ISEError: as :class:`FeatureExtractor` does, or if the model's folder is not named.
+    """
+    if not settings.get("rec_inference_model_dir"):
+        raise ISEError("Global.rec_inference_model_dir is missing: the folder that tools/export_model.py has written")
+    options = {key: settings[key] for key in ("use_gpu", "gpu_mem", "enable_mkldnn", "use_tensorrt", "use_fp16")
+               if settings.get(key) is not None}
+    if settings.get("use_onnx"):
+        options = {"runtime": "onnx", **{key: value for key, value in options.items() if key.startswith("use_")}}
+    return FeatureExtractor(os.path.expanduser(settings["rec_inference_model_dir"]),
+                            batch_size=settings.get("batch_size") or 1,
+                            threads=settings.get("cpu_num_threads") or 2, **options)
+
+
+def paths_to_predict(settings: dict) -> list[str]:
+    """``Global.infer_imgs``: an image, or all images below a folder, sorted.
+
+    Raises:
+        ISEError: if there are none.
+    """
+    source = settings.get("infer_imgs")
+    if not source:
+        raise ISEError("Global.infer_imgs is missing: an image or a folder of images")
+    source = os.path.expanduser(str(source))
+    if os.path.isfile(source):
+        return [source]
+    images = list_images(source, pattern=None)
+    return [images.path(i) for i in range(len(images.names))]
+
+
+def listed_entries(block: dict) -> list[dict]:
+    """Entries that ``IndexProcess`` names: ``path`` relative to ``image_root``, ``pid``, ``camid`` and what else.
+
+    ``data_file`` is a list of lines with ``columns`` between ``delimiter``, or ``.jsonl`` with an object a line.
+    Without one it is every image below ``image_root``, and ``pattern`` says what its name tells.
+
+    Raises:
+        ISEError: for a missing folder or list, or a line that does not fit.
+    """
+    root, file = block.get("image_root"), block.get("data_file")
+    if not root:
+        raise ISEError("IndexProcess.image_root is missing: the folder of the images")
+    if not file:
+        images = list_images(root, pattern=block.get("pattern", MARKET_PATTERN))
+        known = {key: ids for key, ids in (("pid", images.pids), ("camid", images.camids)) if ids is not None}
+        return [{"path": name, **{key: int(ids[row]) for key, ids in known.items()}}
+                for row, name in enumerate(images.names)]
+    try:
+        with open(os.path.expanduser(file), encoding="utf-8-sig", errors="surrogateescape") as lines:
+            numbered = [(number, line.rstrip("\r\n")) for number, line in enumerate(lines, 1) if line.strip()]
+    except OSError as error:
+        raise ISEError(f"IndexProcess.data_file {file} cannot be read: {error}") from error
+    if not numbered:
+        raise ISEError(f"IndexProcess.data_file {file} is empty")
+    parse = _from_json if str(file).endswith(".jsonl") else _from_columns(block)
+    return [parse(f"{file}, line {number}", line) for number, line in numbered]
+
+
+def _from_json(place, line):
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ISEError(f"{place} is no JSON: {error}") from error
+    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
+        raise ISEError(f'{place} is no object with a path, such as {{"path": "a.jpg", "camid": 1}}')
+    return entry
+
+
+def _from_columns(block):
+    delimiter, columns = block.get("delimiter") or "\t", tuple(block.get("columns") or COLUMNS)
+    if columns[0] != "path":
+        raise ISEError(f"IndexProcess.columns begins with path, not {columns[0]!r}")
+
+    def parse(place, line):
+        values = line.split(delimiter)
+        if len(values) > len(columns):
+            raise ISEError(f"{place} has {len(values)} columns between {delimiter!r}, IndexProcess.columns names "
+                           f"{len(columns)}: {', '.join(columns)}")
+        named = dict(zip(columns, values))
+        return {name: int(value) if name in ("pid", "camid") and value.lstrip("-").isdigit() else value
+                for name, value in named.items()}
+
+    return parse
+
+
+def readable_features(extractor: FeatureExtractor, paths: list[str],
+                      unreadable: Callable[[int, ISEError], None]) -> Iterable[tuple[list[int], np.ndarray]]:
+    """Features of files a batch at a time, those that are no image left out.
+
+    Args:
+        unreadable: called with the row of such a file and the error, which it may raise.
+
+    Yields:
+        Rows of ``paths`` and their features, float32 [n, D].
+    """
+    rows, images = [], []
+    for row, outcome in enumerate(threaded(read_image, paths)):
+        if isinstance(outcome, ISEError):
+            unreadable(row, outcome)
+        else:
+            rows.append(row)
+            images.append(outcome)
+        if images and (len(images) == extractor.batch_size or row == len(paths) - 1):
+            yield rows, extractor(images)
+            rows, images = [], []
+    if images:
+        yield rows, extractor(images)
+
+
+def update_gallery(block: dict, extractor: FeatureExtractor | None, progress: Callable = iter) -> tuple[Gallery, dict]:
+    """Do what ``IndexProcess`` says: ``index_operation`` new, append or remove.
+
+    Args:
+        block: ``IndexProcess``.
+        extractor: None for ``remove``, which needs none.
+        progress: wraps the list of paths while their features are extracted, as tqdm does.
+
+    Returns:
+        The gallery as it is on disk now; counts ``added``, ``replaced``, ``removed`` and ``unreadable``.
+
+    Raises:
+        ISEError: for keys that do not fit, a missing or damaged gallery, an unreadable image (unless
+            ``on_bad_image: skip``), or a gallery of another model.
+    """
+    operation, folder = _check(block, extractor)
+    entries = listed_entries(block)
+    counts = {"added": 0, "replaced": 0, "removed": 0, "unreadable": 0}
+    if operation != "remove":
+        features, entries, counts["unreadable"] = _features(block, extractor, entries, progress)
+    with locked(folder):
+        if operation == "new":
+            gallery = Gallery(features, entries, _kind(block), os.path.abspath(os.path.expanduser(block["image_root"])),
+                              extractor.model)
+            counts["added"] = len(gallery)
+        else:
+            gallery = Gallery.open(folder)
+            known = gallery.ids_of({entry["path"] for entry in entries})
+            if operation == "remove":
+                counts["removed"] = gallery.remove(known)
+            else:
+                gallery.check_model(extractor)
+                counts["added"] = len(gallery.append(features, entries)) - len(known)
+                counts["replaced"] = len(known)
+        gallery.save(folder)
+    return gallery, counts
+
+
+def _check(block, extractor):
+    operation, folder = block.get("index_operation", "new"), block.get("index_dir")
+    if operation not in OPERATIONS:
+        raise ISEError(f"IndexProcess.index_operation is {', '.join(OPERATIONS)}, not {operation!r}")
+    if not folder:
+        raise ISEError("IndexProcess.index_dir is missing: the folder of the gallery")
+    if block.get("dist_type", "IP") not in ("IP", "L2"):
+        raise ISEError(f"IndexProcess.dist_type is IP (L2 ranks unit features alike), not {block['dist_type']!r}")
+    if operation == "remove" and not block.get("data_file"):
+        raise ISEError("index_operation remove takes the images that IndexProcess.data_file lists; it is not set")
+    size = block.get("embedding_size")
+    if extractor and size and size != extractor.dimension:
+        raise ISEError(f"IndexProcess.embedding_size is {size}, the model gives {extractor.dimension} numbers")
+    _kind(block)
+    return operation, os.path.expanduser(folder)
+
+
+def _kind(block):
+    kinds = {**{kind: kind for kind in KINDS}, "HNSW": "HNSW32"}
+    method = block.get("index_method", "Flat")
+    if method not in kinds:
+        raise ISEError(f"IndexProcess.index_method is {', '.join(KINDS)}, not {method!r}")
+    return kinds[method]
+
+
+def _features(block, extractor, entries, progress):
+    """Features and entries of what can be read, and how many could not."""
+    policy, root = block.get("on_bad_image", "error"), os.path.expanduser(block["image_root"])
+    if policy not in ("error", "skip"):
+        raise ISEError(f"IndexProcess.on_bad_image is error or skip, not {policy!r}")
+    bad = []
+
+    def unreadable(row, error):
+        if policy == "error":
+            raise error
+        bad.append(row)
+
+    paths = [os.path.join(root, entry["path"]) for entry in entries]
+    rows, parts = [], []
+    for done, features in readable_features(extractor, progress(paths), unreadable):
+        rows += done
+        parts.append(features)
+    if not rows:
+        raise ISEError(f"none of {len(paths)} images can be read, the first is {shown(paths[0])}")
+    return np.concatenate(parts), [entries[row] for row in rows], len(bad)
