@@ -46,7 +46,7 @@ case "${MODE}" in  # seen from deploy/
     *) images=$(value 48) ;;
 esac
 
-# infer MODEL_DIR NAME: inference with every combination of lines 41 to 46.
+# infer MODEL_DIR NAME DEVICE: inference with every combination of lines 41 to 46; on the GPU only if the chain is there.
 infer() {
     local use_gpu use_mkldnn threads batch_size use_trt precision common
     local use_gpu_list mkldnn_list threads_list batch_list trt_list precision_list
@@ -55,6 +55,7 @@ infer() {
     common="$(option 47 "$(from_deploy "$1")") $(option 48 "${images}") $(option 50) $(option 51)"
     for use_gpu in "${use_gpu_list[@]}"; do for batch_size in "${batch_list[@]}"; do
         if [[ ${use_gpu} == True || ${use_gpu} == gpu ]]; then
+            [[ $3 == cpu ]] && { echo " line 41: $(option 41 "${use_gpu}") is left out, line 4 is -1"; continue; }
             for use_trt in "${trt_list[@]}"; do for precision in "${precision_list[@]}"; do
                 [[ ${precision} == True && ${use_trt} == False ]] && continue
                 predict "infer_gpu_$2_usetrt_${use_trt}_precision_${precision}_batchsize_${batch_size}" \
@@ -134,7 +135,7 @@ $(option 8 "${save}") $(option 25)"
     if [[ ${run_export} != null ]]; then
         run_step "${save}_export.log" "${python} ${run_export} $(option 29 "${weights}") $(option 28 "${save}") \
 $(option 5 "${device}") $(option 8 "${save}")" || return
-        [[ ${inference_py} == null ]] || infer "${save}" "${name}"
+        [[ ${inference_py} == null ]] || infer "${save}" "${name}" "${device}"
     fi
 }
 
@@ -143,11 +144,13 @@ if [[ ${MODE} == whole_infer ]]; then
     model_dir=$(value 37)
     weights=$(func_parser_address "${lines[35]}")  # prepare.sh has brought an address here
     [[ ${weights} == *://* ]] && weights=./test_tipc/pretrained/${weights##*/}
+    device=cpu
+    [[ ${gpu_list[*]} == -1 ]] || device=${device_list[0]}
     if [[ $(value 38) == True && ${weights} != null ]]; then
         run_step "${LOG_PATH}/export.log" "${python} $(value 30) $(option 29 "${weights%.pdparams}") \
-$(option 28 "${model_dir}") $(option 8 "${LOG_PATH}")" && infer "${model_dir}" whole
+$(option 28 "${model_dir}") $(option 5 "${device}") $(option 8 "${LOG_PATH}")" && infer "${model_dir}" whole "${device}"
     else
-        infer "${model_dir}" whole
+        infer "${model_dir}" whole "${device}"
     fi
 else
     for index in "${!gpu_list[@]}"; do
