@@ -17,6 +17,7 @@ setup(
                       *PADDLECLAS_NEEDS],
     extras_require={
         "cpu": ["paddlepaddle>=2.6"],
+        "paddle2": ["paddlepaddle==2.6.2", "numpy<2", "scipy<1.13"],  # newer ones crash it on import
         "test": ["pytest", "ruff"],
     },
 )
