@@ -17,7 +17,7 @@ setup(
                       *PADDLECLAS_NEEDS],
     extras_require={
         "cpu": ["paddlepaddle>=2.6"],
-        "paddle2": ["paddlepaddle==2.6.2", "numpy<2", "scipy<1.13"],  # newer ones crash it on import
+        "paddle2": ["paddlepaddle==2.6.2", "numpy<2", "scipy<1.13", "scikit-learn<1.8"],  # newer ones crash it
         "test": ["pytest", "ruff"],
     },
 )
