@@ -15,9 +15,10 @@ KEYS = {2: "model_name", 3: "python", 4: "gpu_list", 5: "-o Global.device", 7: "
         11: "train_model_name", 12: "train_infer_img_dir", 14: "##", 15: "trainer", 17: "pact_train", 18: "fpgm_train",
         19: "distill_train", 20: "to_static_train", 21: "null", 22: "##", 24: "eval", 25: "null", 26: "##",
         28: "-o Global.save_inference_dir", 29: "-o Global.pretrained_model", 30: "norm_export",
-        36: "pretrained_model_url", 37: "infer_model", 38: "infer_export", 39: "infer_quant", 40: "inference", 41: "-o Global.use_gpu",
-        42: "-o Global.enable_mkldnn", 43: "-o Global.cpu_num_threads", 44: "-o Global.batch_size",
-        45: "-o Global.use_tensorrt", 46: "-o Global.use_fp16", 47: "-o Global.rec_inference_model_dir",
+        36: "pretrained_model_url", 37: "infer_model", 38: "infer_export", 39: "infer_quant", 40: "inference",
+        41: "-o Global.use_gpu", 42: "-o Global.enable_mkldnn", 43: "-o Global.cpu_num_threads",
+        44: "-o Global.batch_size", 45: "-o Global.use_tensorrt", 46: "-o Global.use_fp16",
+        47: "-o Global.rec_inference_model_dir",
         48: "-o Global.infer_imgs", 50: "-o Global.benchmark", 51: "null", 52: "null", 54: "random_infer_input"}
 
 
