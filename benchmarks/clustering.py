@@ -7,8 +7,10 @@ Every part runs in a process of its own, so that its peak memory is its own; com
 prints a markdown table:
     search      nearest neighbours, of which nothing below is part
     Jaccard, DBSCAN, centroids
-    stage/search  all four over the search alone
+    rest        these three; stage/search: all over the search alone
+    cpu         the same in processor seconds of all threads, for a machine that is busy with other things
     search MB, rest MB  peak above the features (and, for the rest, above the neighbour lists)
+    ARI         adjusted Rand index with the true identities; recall of the neighbours (1 unless --method ivf)
     dense       seconds of a plain dense numpy program for the same, search included, up to --dense-to images,
                 and what it disagrees on: labels, and the largest difference of a distance
 """
@@ -28,7 +30,8 @@ K1, K2, MIN_SAMPLES = 30, 6, 4
 
 
 def make_features(count, dim, seed=0, latent=48, noise=0.75, camera=0.45, isotropic=0.35, cameras=6):
-    """``[count, dim]`` float32 unit rows: identities of Market-1501's mean size (17.2 images) seen by six cameras.
+    """``[count, dim]`` float32 unit rows, and ``[count]`` whose they are: identities of Market-1501's mean size (17.2
+    images) seen by six cameras.
 
     A row is a random projection of identity + camera + sample noise in ``latent`` dimensions, plus isotropic noise.
     """
@@ -51,7 +54,7 @@ def make_features(count, dim, seed=0, latent=48, noise=0.75, camera=0.45, isotro
         z += noise * rng.standard_normal(z.shape) / np.sqrt(latent)
         rows = z @ projection + isotropic * rng.standard_normal((len(own), dim)) / np.sqrt(dim)
         x[start:start + 4096] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return x
+    return x, owner
 
 
 def dense_program(x, eps):
@@ -101,14 +104,14 @@ def reset_peak():
 
 
 def measured(function):
-    """Result, seconds, and peak memory above the present, in MB."""
+    """Result, seconds, processor seconds of all threads, and peak memory above the present, in MB."""
     reset_peak()
-    before, start = memory("VmRSS"), time.perf_counter()
+    before, start, busy = memory("VmRSS"), time.perf_counter(), time.process_time()
     result = function()
-    return result, time.perf_counter() - start, memory("VmHWM") - before
+    return result, time.perf_counter() - start, time.process_time() - busy, memory("VmHWM") - before
 
 
-def run_part(part, folder, eps, method):
+def run_part(part, folder, eps, method, probes):
     """One part in this process; its numbers as a dict, its arrays into ``folder``."""
     from ppcls_ise.clustering import (
         cluster_centroids,
@@ -118,26 +121,28 @@ def run_part(part, folder, eps, method):
         neighbour_recall,
         pseudo_labels,
     )
-    small = make_features(400, 32)
+    small, _ = make_features(400, 32)
     cluster_centroids(small, pseudo_labels(small, eps))  # compiles
+    nearest_neighbours(make_features(3000, 32)[0], K1, method="ivf")
     x = np.load(folder / "x.npy")
     if part == "search":
-        neighbours, seconds, peak = measured(lambda: nearest_neighbours(x, K1, method=method))
+        neighbours, seconds, busy, peak = measured(lambda: nearest_neighbours(x, K1, method=method, probes=probes))
         np.save(folder / "neighbours.npy", neighbours)
         recall = neighbour_recall(x, neighbours) if method == "ivf" else 1.0
-        return {"search": seconds, "search MB": peak, "recall": recall}
+        return {"search": seconds, "search cpu": busy, "search MB": peak, "recall": recall}
     if part == "rest":
         neighbours = np.load(folder / "neighbours.npy")
-        distance, jaccard, peak = measured(
+        distance, jaccard, busy, peak = measured(
             lambda: jaccard_distance(x, K1, K2, max_distance=eps, neighbours=neighbours))
-        labels, density, more = measured(lambda: dbscan(distance, eps, MIN_SAMPLES))
-        _, centroids, most = measured(lambda: cluster_centroids(x, labels))
+        labels, density, busier, more = measured(lambda: dbscan(distance, eps, MIN_SAMPLES))
+        _, centroids, busiest, most = measured(lambda: cluster_centroids(x, labels))
         np.save(folder / "labels.npy", labels)
         graph = (distance.data.nbytes + distance.indices.nbytes + distance.indptr.nbytes) / 2 ** 20
-        return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids,
+        return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids, "rest cpu": busy + busier + busiest,
                 "rest MB": max(peak, graph + more, graph + most),
-                "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum())}
-    (full, labels), seconds, peak = measured(lambda: dense_program(x, eps))
+                "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum()),
+                "ARI": agreement(labels, np.load(folder / "owner.npy"))}
+    (full, labels), seconds, _, peak = measured(lambda: dense_program(x, eps))
     distance = jaccard_distance(x, K1, K2, neighbours=np.load(folder / "neighbours.npy")).tocoo()
     difference = 1 - full
     difference[distance.row, distance.col] = np.abs(full[distance.row, distance.col] - distance.data)
@@ -145,38 +150,49 @@ def run_part(part, folder, eps, method):
     return {"dense": seconds, "dense MB": peak, "difference": float(difference.max()), "same labels": same}
 
 
+def agreement(labels, owner):
+    """Adjusted Rand index with the identities, every outlier a cluster of its own."""
+    from sklearn.metrics import adjusted_rand_score
+    outliers = np.flatnonzero(labels < 0)
+    alone = labels.copy()
+    alone[outliers] = labels.max() + 1 + np.arange(len(outliers))
+    return float(adjusted_rand_score(owner, alone))
+
+
 def run(count, args):
     row = {"N": count}
     with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
-        np.save(pathlib.Path(folder) / "x.npy", make_features(count, args.dim))
+        for name, array in zip(("x", "owner"), make_features(count, args.dim)):
+            np.save(pathlib.Path(folder) / f"{name}.npy", array)
         for part in ("search", "rest") + (("dense",) if count <= args.dense_to else ()):
             print(f"N = {count}: {part} ...", file=sys.stderr, flush=True)
             command = [sys.executable, __file__, "--part", part, "--folder", folder, "--eps", str(args.eps),
-                       "--method", args.method]
+                       "--method", args.method, "--probes", str(args.probes)]
             out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             row.update(json.loads(out.splitlines()[-1]))
     return row
 
 
-def table(rows):
-    """Markdown, one line a set."""
-    head = ["N", "search s", "Jaccard s", "DBSCAN s", "centroids s", "all but search s", "stage/search", "search MB",
-            "rest MB", "clusters", "outliers", "recall", "dense s (MB)", "dense/stage", "against dense"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        rest = row["Jaccard"] + row["DBSCAN"] + row["centroids"]
-        stage = row["search"] + rest
-        cells = [f"{row['N']:,}", *(f"{row[part]:.3f}" for part in ("search", "Jaccard", "DBSCAN", "centroids")),
-                 f"{rest:.3f}", f"{stage / row['search']:.3f}", f"{row['search MB']:.0f}", f"{row['rest MB']:.0f}",
-                 f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['recall']:.4f}"]
-        if "dense" in row:
-            same = "same labels" if row["same labels"] else "OTHER LABELS"
-            cells += [f"{row['dense']:.1f} ({row['dense MB']:.0f})", f"{row['dense'] / stage:.0f}",
-                      f"{same}, distances to {row['difference']:.1e}"]
-        else:
-            cells += ["", "", ""]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+HEAD = ["N", "search s", "Jaccard s", "DBSCAN s", "centroids s", "rest s", "stage/search", "search cpu s",
+        "rest cpu s", "stage/search cpu", "search MB", "rest MB", "clusters",
+        "outliers", "ARI", "recall", "dense s (MB)", "dense/stage", "against dense"]
+
+
+def table_row(row):
+    """The numbers of a set as a line of markdown, in the order of HEAD."""
+    rest = row["Jaccard"] + row["DBSCAN"] + row["centroids"]
+    stage = row["search"] + rest
+    cells = [f"{row['N']:,}", *(f"{row[part]:.3f}" for part in ("search", "Jaccard", "DBSCAN", "centroids")),
+             f"{rest:.3f}", f"{stage / row['search']:.3f}", f"{row['search cpu']:.2f}", f"{row['rest cpu']:.3f}",
+             f"{1 + row['rest cpu'] / row['search cpu']:.3f}", f"{row['search MB']:.0f}", f"{row['rest MB']:.0f}",
+             f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['ARI']:.3f}", f"{row['recall']:.3f}"]
+    if "dense" in row:
+        same = "same labels" if row["same labels"] else "OTHER LABELS"
+        cells += [f"{row['dense']:.1f} ({row['dense MB']:.0f})", f"{row['dense'] / stage:.0f}",
+                  f"{same}, distances to {row['difference']:.1e}"]
+    else:
+        cells += ["", "", ""]
+    return "| " + " | ".join(cells) + " |"
 
 
 def main():
@@ -184,16 +200,19 @@ def main():
     parser.add_argument("--n", type=int, nargs="+", default=[3000, 6000, 12936], help="images of each set")
     parser.add_argument("--dim", type=int, default=2048, help="feature dimensions")
     parser.add_argument("--eps", type=float, default=0.5)
-    parser.add_argument("--method", default="auto", help="of nearest_neighbours: auto, faiss, paddle, ivf")
+    parser.add_argument("--method", default="exact", help="of nearest_neighbours: exact, faiss, paddle, ivf")
+    parser.add_argument("--probes", type=int, default=256, help="of ivf: cells searched an image")
     parser.add_argument("--dense-to", type=int, default=6000, help="largest set for the dense program")
     parser.add_argument("--scratch", default=None, help="folder for the features (default: the system's)")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=pathlib.Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
-        print(json.dumps(run_part(args.part, args.folder, args.eps, args.method)))
+        print(json.dumps(run_part(args.part, args.folder, args.eps, args.method, args.probes)))
         return
-    print(table([run(count, args) for count in args.n]))
+    print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD), flush=True)
+    for count in args.n:
+        print(table_row(run(count, args)), flush=True)
 
 
 if __name__ == "__main__":

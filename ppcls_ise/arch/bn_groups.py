@@ -76,43 +76,36 @@ class GroupStatistics:
             layer._momentum = 1.0
 
 
-def span_batch_norms(model: nn.Layer, processes_per_group: int) -> None:
-    """Replace every BatchNorm of ``model`` by one over the rows of ``processes_per_group`` consecutive processes.
+def span_batch_norms(model: nn.Layer, processes: int) -> None:
+    """Replace every BatchNorm of ``model`` by one over the rows of ``processes`` consecutive processes.
 
-    Parameters, statistics and their names stay the same. To be called on every process, after
-    ``init_parallel_env``.
+    Parameters, statistics and their names stay the same.
     """
-    own = None
-    for first in range(0, dist.get_world_size(), processes_per_group):
-        ranks = list(range(first, first + processes_per_group))
-        group = dist.new_group(ranks)  # on every process, in the same order
-        if dist.get_rank() in ranks:
-            own = group
     for parent in [model, *model.sublayers()]:
         for name, layer in parent.named_children():
             if layer in batch_norms(parent):
-                setattr(parent, name, SpanningBatchNorm(layer, own))
+                setattr(parent, name, SpanningBatchNorm(layer, processes))
 
 
 class SpanningBatchNorm(nn.Layer):
-    """BatchNorm over the rows of several processes (synchronised within a process group, on any device).
+    """BatchNorm over the rows of several processes, on any device.
 
     Args:
         layer: the BatchNorm layer to take over, with its parameters and running statistics.
-        group: process group whose members hold equally many rows.
+        processes: consecutive processes that share a group, each with equally many rows.
     """
 
-    def __init__(self, layer: nn.Layer, group):
+    def __init__(self, layer: nn.Layer, processes: int):
         super().__init__()
         self.weight, self.bias = layer.weight, layer.bias
         self._mean, self._variance = layer._mean, layer._variance
         self._momentum, self._epsilon, self._act = layer._momentum, layer._epsilon, getattr(layer, "_act", None)
-        self.group = group
+        self.processes = processes
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
-        """Args: x [b, C] or [b, C, H, W], equal on every process of the group. Returns: the same shape."""
+        """Args: x [b, C] or [b, C, H, W], equal on every process. Returns: the same shape."""
         if self.training:
-            y, mean, variance = _Normalise.apply(x, self.weight, self.bias, self._epsilon, self.group)
+            y, mean, variance = _Normalise.apply(x, self.weight, self.bias, self._epsilon, self.processes)
             with paddle.no_grad():
                 for running, batch in ((self._mean, mean), (self._variance, variance)):
                     running.set_value(self._momentum * running + (1 - self._momentum) * batch)
@@ -124,22 +117,29 @@ class SpanningBatchNorm(nn.Layer):
 class _Normalise(PyLayer):
     """y = weight * (x - mean) / sqrt(variance + epsilon) + bias over the rows of all processes of a group."""
 
+    # Every process hears the few numbers of all and takes those of its group: a communicator for each group would be
+    # one more thing to go wrong.
     @staticmethod
-    def forward(context, x, weight, bias, epsilon, group):
+    def of_group(own, processes):
+        parts: list[paddle.Tensor] = []
+        dist.all_gather(parts, own)
+        first = dist.get_rank() // processes * processes
+        return paddle.stack(parts[first:first + processes])
+
+    @staticmethod
+    def forward(context, x, weight, bias, epsilon, processes):
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
         values = x.astype("float32")  # statistics of half-precision rows are taken in float32
         own_mean = values.mean(axes)
         own_variance = (values - own_mean.reshape(shape)).square().mean(axes)
-        parts: list[paddle.Tensor] = []
-        dist.all_gather(parts, paddle.stack([own_mean, own_variance]), group=group)
-        parts = paddle.stack(parts)
+        parts = _Normalise.of_group(paddle.stack([own_mean, own_variance]), processes)
         mean = parts[:, 0].mean(0)
         variance = (parts[:, 1] + (parts[:, 0] - mean).square()).mean(0)
         inverse = paddle.rsqrt(variance + epsilon)
         unit = (values - mean.reshape(shape)) * inverse.reshape(shape)
         context.save_for_backward(unit.astype(x.dtype), weight, inverse)
-        context.axes, context.shape, context.group = axes, shape, group
+        context.axes, context.shape, context.processes = axes, shape, processes
         y = unit * weight.reshape(shape) + bias.reshape(shape)
         mean.stop_gradient = variance.stop_gradient = True
         return y.astype(x.dtype), mean, variance
@@ -150,9 +150,8 @@ class _Normalise(PyLayer):
         axes, shape = context.axes, context.shape
         dtype, gradient, unit = gradient.dtype, gradient.astype("float32"), unit.astype("float32")
         of_bias, of_weight = gradient.sum(axes), (gradient * unit).sum(axes)
-        sums = paddle.stack([of_bias, of_weight])
-        dist.all_reduce(sums, group=context.group)
-        count = gradient.size // gradient.shape[1] * len(context.group.ranks)
+        sums = _Normalise.of_group(paddle.stack([of_bias, of_weight]), context.processes).sum(0)
+        count = gradient.size // gradient.shape[1] * context.processes
         mean_gradient, mean_product = (sums / count).unstack()
         of_x = (gradient - mean_gradient.reshape(shape) - unit * mean_product.reshape(shape)) \
             * (weight * inverse).reshape(shape)

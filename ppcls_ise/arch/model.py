@@ -78,7 +78,7 @@ class ISEModel(RecModel):
 
     def span_processes(self, processes_per_group: int) -> None:
         """Let BatchNorm see the rows of ``processes_per_group`` consecutive processes; for groups larger than a
-        process's share of the batch. To be called once, on every process."""
+        process's share of the batch."""
         span_batch_norms(self, processes_per_group)
         self.statistics = GroupStatistics(batch_norms(self))
 

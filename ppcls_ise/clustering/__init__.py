@@ -3,15 +3,23 @@
 Knows neither PaddleClas nor the engine: arrays in, arrays out.
 """
 from .dbscan import dbscan
+from .eps import EPS_GRID, choose_eps, eps_advice, silhouette
+from .features import not_finite
 from .jaccard import jaccard_distance
-from .neighbours import nearest_neighbours, neighbour_recall
+from .neighbours import METHODS, nearest_neighbours, neighbour_recall
 from .pseudo_labels import cluster_centroids, pseudo_labels
 
 __all__ = [
+    "EPS_GRID",
+    "METHODS",
+    "choose_eps",
     "cluster_centroids",
     "dbscan",
+    "eps_advice",
     "jaccard_distance",
     "nearest_neighbours",
     "neighbour_recall",
+    "not_finite",
     "pseudo_labels",
+    "silhouette",
 ]

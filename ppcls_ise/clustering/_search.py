@@ -78,6 +78,28 @@ def _settle(x, norms, rows, found, distances, k, start, stop):
 
 
 @njit(nogil=True, cache=True)
+def ranked(x, rows, candidates, k, start, stop):
+    """``[rows, k]`` int32, the row itself and the nearest of its candidates (-1: none), and their distances."""
+    found = np.full((stop - start, k), -1, np.int32)
+    distances = np.full((stop - start, k), np.inf, np.float32)
+    for r in range(start, stop):
+        ids, near = found[r - start], distances[r - start]
+        ids[0], near[0] = rows[r], 0.0
+        for j in candidates[r]:
+            if j < 0 or j == rows[r]:
+                continue
+            squared = squared_distance(x[rows[r]], x[j])
+            p = k  # the place after the one it takes, counted from the end
+            while p > 1 and (near[p - 1] > squared or (near[p - 1] == squared and ids[p - 1] > j)):
+                p -= 1
+            for c in range(k - 1, p, -1):
+                ids[c], near[c] = ids[c - 1], near[c - 1]
+            if p < k:
+                ids[p], near[p] = j, squared
+    return found, distances
+
+
+@njit(nogil=True, cache=True)
 def _distances_to(x, own, others):
     out = np.empty(len(others), np.float32)
     for c in range(len(others)):

@@ -36,13 +36,18 @@ def as_features(x):
 
 def check_finite(x):
     """Raises ValueError naming the first rows of ``x`` ``[N, D]`` that hold NaN or Inf (or overflow when squared)."""
-    bad = np.flatnonzero(~np.isfinite(squared_norms(x)))
+    bad = not_finite(x)
     if len(bad):
         shown = ", ".join(str(row) for row in bad[:5]) + (", ..." if len(bad) > 5 else "")
         raise ValueError(
             f"{len(bad)} of {len(x)} feature rows hold NaN or Inf (rows {shown}): the network diverged or an image "
             "is damaged. Lower the learning rate or switch AMP off, restart from the last good checkpoint, or look "
             "at the images of these rows.")
+
+
+def not_finite(x):
+    """Indices of the rows of ``x`` ``[N, D]`` float32 that hold NaN or Inf (or overflow when squared)."""
+    return np.flatnonzero(~np.isfinite(squared_norms(x)))
 
 
 def squared_norms(x, block=4096):

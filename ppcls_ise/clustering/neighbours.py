@@ -3,14 +3,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._search import EXTRA, refine
-from .features import as_features, is_paddle_tensor, squared_norms
+from ._search import EXTRA, ranked, refine
+from .features import as_features, is_paddle_tensor, over_rows, squared_norms
 
-METHODS = ("auto", "faiss", "paddle", "ivf")
+METHODS = ("exact", "faiss", "paddle", "ivf")
+# Of the approximate search: sets smaller than this are searched exactly; rows a cell that place the cells (faiss wants
+# as many); rows at a time; candidates that are ranked by true distance, in multiples of k.
+IVF_SMALLEST, IVF_TRAINING, IVF_BLOCK, IVF_CANDIDATES = 2_500, 39, 16_384, 4
 
 
-def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=None, return_distances=False,
-                       probes=None):
+def nearest_neighbours(x, k, method="exact", block_size=4096, half=False, rows=None, return_distances=False,
+                       probes=256):
     """The k nearest rows of each row by squared L2 distance, the row itself first.
 
     ``faiss`` and ``paddle`` are exact and give the same answer: after the scan, candidates closer together than a
@@ -20,16 +23,15 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
     Args:
         x: ``[N, D]`` float32 numpy array or paddle tensor, row i the feature of image i.
         k (int): neighbours a row, the row itself included.
-        method (str): ``faiss`` (CPU), ``paddle`` (blocked matmul + top-k on the device of ``x``), ``ivf``
-            (approximate, inverted lists of faiss, see :func:`neighbour_recall`) or ``auto``: paddle for a tensor on a
-            GPU and where faiss is not installed, else faiss.
+        method (str): ``faiss`` (CPU), ``paddle`` (blocked matmul + top-k on the device of ``x``), ``exact`` (paddle
+            for a tensor on a GPU and where faiss is not installed, else faiss) or ``ivf`` (approximate, on the CPU;
+            :func:`neighbour_recall` measures what it misses).
         block_size (int): rows and columns of the distance block of the Paddle path: 4 * block_size**2 bytes.
         half (bool): Paddle path only: scan in float16, then rank ``k + 32`` candidates by float32 differences. Rows
             where the float16 error could hide a neighbour are searched again, so this too is exact.
         rows: slice or int array ``[M]``: search for these rows only (a process's share); default all.
         return_distances (bool): also return the squared distances.
         probes (int): ``ivf`` only: cells searched a row, of about 4 sqrt(N); more is slower and misses less.
-            Default: a 64th of them, at least 16.
 
     Returns:
         ``[M, min(k, N)]`` int32 indices into ``x``, column 0 the row itself, then by ascending distance (``ivf`` may
@@ -42,12 +44,14 @@ def nearest_neighbours(x, k, method="auto", block_size=4096, half=False, rows=No
         raise ValueError(f"k must be at least 1 (the row itself), got {k}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if method == "auto":
+    if method == "exact":
         method = _choose(x)
     tensor = x if is_paddle_tensor(x) else None
     x = as_features(x)
     rows = np.arange(len(x), dtype=np.int64)[slice(None) if rows is None else rows]
     k = min(k, len(x))
+    if method == "ivf" and len(x) < IVF_SMALLEST:
+        method = "faiss"
     if len(rows) == 0:
         found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
     elif method == "ivf":
@@ -79,7 +83,7 @@ def neighbour_recall(x, neighbours, sample=1000, seed=0):
     if k < 2 or count < 2:
         return 1.0
     rows = np.sort(np.random.default_rng(seed).choice(count, min(sample, count), replace=False))
-    exact = nearest_neighbours(x, k, method="auto", rows=rows)[:, 1:]
+    exact = nearest_neighbours(x, k, rows=rows)[:, 1:]
     hits = sum(len(np.intersect1d(true, found)) for true, found in zip(exact, neighbours[rows][:, 1:]))
     return hits / exact.size
 
@@ -97,42 +101,34 @@ def _choose(x):
 def _faiss_scan(x, k, rows):
     import faiss
 
-    queries = x if len(rows) == len(x) else x[rows]
+    contiguous = rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
+    queries = x[rows[0]:rows[-1] + 1] if contiguous else x[rows]
     # faiss.knn searches the given memory; an IndexFlat would hold a second copy of all features.
     return faiss.knn(queries, x, k, metric=faiss.METRIC_L2)
 
 
-def _ivf_search(x, k, rows, probes, train_rows=100_000):
-    """Inverted lists: rows are sorted into cells by nearest centre, and only the cells nearest to a row searched."""
+def _ivf_search(x, k, rows, probes):
+    """Inverted lists of product-quantised rows: cells of rows by nearest centre, of which the nearest are scanned.
+
+    The scan reads 2 bits a dimension (4 of short rows), many times faster than the rows themselves; what it finds is
+    ranked by true distances. (Jegou et al., Product quantization for nearest neighbor search, PAMI 2011.)
+    """
     import faiss
 
-    cells = int(max(1, min(4 * np.sqrt(len(x)), len(x) // 39)))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(x.shape[1]), x.shape[1], cells, faiss.METRIC_L2)
+    dim, cells = x.shape[1], int(min(4 * np.sqrt(len(x)), len(x) // IVF_TRAINING))
+    quantizer = faiss.IndexFlatL2(dim)
+    subspaces = dim // 2 if dim % 2 == 0 and dim > 128 else dim
+    index = faiss.IndexIVFPQFastScan(quantizer, dim, cells, subspaces, 4, faiss.METRIC_L2)
     training = x
-    if len(x) > train_rows:
-        training = x[np.sort(np.random.default_rng(0).choice(len(x), train_rows, replace=False))]
+    if len(x) > IVF_TRAINING * cells:
+        training = x[np.sort(np.random.default_rng(0).choice(len(x), IVF_TRAINING * cells, replace=False))]
     index.train(training)
-    index.add(x)
-    index.nprobe = min(cells, probes or max(16, cells // 64))
-    found = np.full((len(rows), k), -1, np.int32)
-    distances = np.full((len(rows), k), np.inf, np.float32)
-    for start in range(0, len(rows), 65536):
-        part = rows[start:start + 65536]
-        near, ids = index.search(x[part], k)
-        found[start:start + len(part)], distances[start:start + len(part)] = _self_first(part, ids, near)
-    return found, distances
-
-
-def _self_first(rows, ids, distances):
-    """Moves each row's own index to column 0, the others keep their order."""
-    ids, distances = ids.astype(np.int32), np.array(distances, np.float32)
-    for column in range(ids.shape[1] - 1, 0, -1):
-        # Rows whose own index is not yet left of this column: shift it one to the left.
-        here = ids[:, column] == rows
-        for array in (ids, distances):
-            array[here, column], array[here, column - 1] = array[here, column - 1], array[here, column]
-    lost = ids[:, 0] != rows  # crowded out by duplicates: it takes the place of the last one
-    ids[lost, 1:], distances[lost, 1:] = ids[lost, :-1], distances[lost, :-1]
-    ids[:, 0], distances[:, 0] = rows, 0.0
-    return ids, distances
-
+    for start in range(0, len(x), IVF_BLOCK):
+        index.add(x[start:start + IVF_BLOCK])
+    index.nprobe = min(cells, probes)
+    parts = []
+    for start in range(0, len(rows), IVF_BLOCK):
+        part = rows[start:start + IVF_BLOCK]
+        _, candidates = index.search(x[part], min(len(x), IVF_CANDIDATES * k))
+        parts += over_rows(ranked, len(part), x, part, candidates, k)
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts))

@@ -4,17 +4,19 @@ from __future__ import annotations
 import numpy as np
 
 from .dbscan import dbscan
+from .eps import EPS_GRID, choose_eps
 from .features import as_features
 from .jaccard import jaccard_distance
 from .neighbours import nearest_neighbours
 
 
-def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="auto", block_size=4096, half=False):
+def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="exact", block_size=4096, half=False):
     """Cluster labels of images from their features: neighbours, Jaccard distance, DBSCAN.
 
     Args:
         x: ``[N, D]`` float32 unit rows, numpy array or paddle tensor; row i is the feature of image i.
-        eps, min_samples: see :func:`dbscan`. k1, k2: see :func:`jaccard_distance`.
+        eps, min_samples: see :func:`dbscan`; with eps ``auto``, :func:`choose_eps`.
+        k1, k2: see :func:`jaccard_distance`.
         method, block_size, half: see :func:`nearest_neighbours`.
 
     Returns:
@@ -30,7 +32,10 @@ def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="auto", block_size=
         array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
     neighbours = nearest_neighbours(x, max(k1, k2), method, block_size, half)
-    distance = jaccard_distance(x, k1, k2, max_distance=min(eps, 1.0), neighbours=neighbours)
+    farthest = EPS_GRID[-1] if eps == "auto" else min(eps, 1.0)
+    distance = jaccard_distance(x, k1, k2, max_distance=farthest, neighbours=neighbours)
+    if eps == "auto":
+        eps = choose_eps(distance, min_samples)
     return dbscan(distance, eps, min_samples)
 
 

@@ -13,11 +13,10 @@ from paddle import nn
 from ..arch.bn_groups import batch_norms
 from ..errors import ISEError
 
-__all__ = ["average_statistics", "check_equal", "gather_slices", "on_first_process", "raise_everywhere",
-           "require_same_images", "share_out",
-           "unwrap"]
+__all__ = ["average_statistics", "check_equal", "gather_slices", "on_every_process", "on_first_process",
+           "raise_everywhere", "require_same_images", "share_out", "unwrap"]
 
-#: Seconds between signs of life of rank 0; gloo gives up on a process after 30.
+#: Seconds between signs of life of a process at work; gloo gives up on a process after 30.
 HEARTBEAT = 5.0
 
 
@@ -26,46 +25,51 @@ def unwrap(model: nn.Layer) -> nn.Layer:
     return getattr(model, "_layers", model)
 
 
+def on_every_process(function: Callable):
+    """Call ``function`` on every process, however long and however unevenly it takes; each gets its own result.
+
+    ``function`` runs in a thread of its own and must not communicate: the processes do so meanwhile.
+
+    Raises:
+        Exception: what ``function`` raised here, or an error with the same message if it failed on another process.
+    """
+    if dist.get_world_size() == 1:
+        return function()
+    box: dict = {}
+    thread = threading.Thread(target=_call, args=(function, box, paddle.get_device()))
+    thread.start()
+    while not _all_ended(thread):
+        pass
+    raise_everywhere(box.get("error"))
+    return box["result"]
+
+
 def on_first_process(function: Callable):
     """Call ``function`` on rank 0, however long it takes; its result, or its error, reaches every process.
 
     Raises:
         Exception: on rank 0 what ``function`` raised, on the others an error with the same message.
     """
-    if dist.get_world_size() == 1:
-        return function()
-    outcome, error = [None, None], None
-    if dist.get_rank() == 0:
-        box = {}
-        thread = threading.Thread(target=_call, args=(function, box))
-        thread.start()
-        done = False
-        while not done:  # asked once a round: the thread may end at any line, and the others must hear of it
-            thread.join(HEARTBEAT)
-            done = not thread.is_alive()
-            _is_done(done)
-        error = box.get("error")
-        outcome = [box.get("result"), error and _describe(error)]
-    else:
-        while not _is_done(False):
-            pass
-    dist.broadcast_object_list(outcome, src=0)
-    if outcome[1] is not None:
-        raise error or _rebuild(outcome[1])
+    outcome = [on_every_process(function if dist.get_rank() == 0 else lambda: None)]
+    if dist.get_world_size() > 1:
+        dist.broadcast_object_list(outcome, src=0)
     return outcome[0]
 
 
-def _call(function, box):
+def _call(function, box, device):
     try:
+        paddle.set_device(device)  # a new thread starts on the first device
         box["result"] = function()
     except Exception as error:  # it must reach the processes that wait
         box["error"] = error
 
 
-def _is_done(done):
-    flag = paddle.to_tensor([int(done)], dtype="int32")
-    dist.broadcast(flag, src=0)
-    return bool(flag.item())
+def _all_ended(thread):
+    """A sign of life: waits a while for the thread, then for the other processes to have done so."""
+    thread.join(HEARTBEAT)
+    ended = paddle.to_tensor([int(not thread.is_alive())], dtype="int32")
+    dist.all_reduce(ended, op=dist.ReduceOp.MIN)
+    return bool(ended.item())
 
 
 def raise_everywhere(error: Exception | None) -> None:

@@ -12,10 +12,10 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
-from ..clustering import cluster_centroids, dbscan, jaccard_distance, nearest_neighbours
 from ..errors import ISEError
+from .clustering import cluster_images
 from .config import ClusterSettings, plain_block
-from .distributed import average_statistics, check_equal, on_first_process, require_same_images, share_out, unwrap
+from .distributed import average_statistics, check_equal, require_same_images, share_out, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 from .report import run_report
@@ -27,9 +27,11 @@ class ClusterHook:
     """Refreshes the pseudo labels and everything that hangs on them.
 
     Called by :func:`train_epoch_ise`: :meth:`before_epoch` before PaddleClas's step loop (extraction, clustering,
-    memory, batches), :meth:`after_step` after every optimiser step (memory update, running statistics). State it
-    keeps: ``labels``, the pseudo labels in force, one per training image; the memory and its step are the head's.
-    :meth:`state_dict` has both, so that a resumed run goes on as if it had never been stopped.
+    memory, batches), :meth:`after_step` after every optimiser step (memory update, running statistics),
+    :meth:`after_epoch` after the loop. State it keeps: ``labels``, the pseudo labels in force, one per training image,
+    and ``eps``, the radius they were found with (None before the first clustering; chosen there if ``Cluster.eps`` is
+    auto); the memory and its step are the head's. :meth:`state_dict` has it all, so that a resumed run goes on as if it
+    had never been stopped.
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -44,6 +46,7 @@ class ClusterHook:
         require_same_images(self.images.list.names)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
+        self.eps: float | None = None
         plain = plain_block(engine.config)
         self.plain_images = self.images.with_transforms(plain["dataset"]["transform_ops"])
         self.loader_settings = evaluation_loader_settings({"Query": plain})
@@ -80,12 +83,12 @@ class ClusterHook:
         seed = [self.sampler.seed, epoch_id, dist.get_rank()]
         _seed_generators(int(np.random.SeedSequence(seed).generate_state(1)[0]))
         if self.labels is None or (epoch_id - 1) % self.settings.interval == 0:
-            features = self._extract()
-            self.labels, centroids = on_first_process(lambda: self._cluster(features, epoch_id))
-            self._start_epoch(centroids, (epoch_id - 1) * self.steps_per_epoch)
+            found = self._cluster(epoch_id)
+            self.labels, self.eps = found.labels, found.eps
+            self._start_epoch(found.centroids, (epoch_id - 1) * self.steps_per_epoch)
             if self.head.active_topk < self.head.topk:
-                logger.warning(f"[Cluster][Epoch {epoch_id}] {len(centroids)} cluster(s): no {self.head.topk} others "
-                               "to interpolate to, so this epoch trains without support samples; a smaller "
+                logger.warning(f"[Cluster][Epoch {epoch_id}] {len(found.centroids)} cluster(s): no {self.head.topk} "
+                               "others to interpolate to, so this epoch trains without support samples; a smaller "
                                "Cluster.eps gives more clusters")
         clusters = self.sampler.start_epoch(self.labels, self.images.camids, epoch_id)
         if clusters < self.sampler.clusters_per_batch:
@@ -112,12 +115,12 @@ class ClusterHook:
         run_report(self.engine).write_training(epoch_id)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """The state between two epochs, as arrays: ``labels`` int64 [N], ``images`` (checksum of their names),
+        """The state between two epochs, as arrays: ``labels`` int64 [N], ``images`` (checksum of their names), ``eps``,
         ``centroids`` float32 [K, D] of the memory, ``step`` and, with AMP, ``scaler.*``."""
         scaler = self._loss_scaler()
         scaler = scaler.state_dict() if scaler else {}
-        return {"labels": self.labels, "images": self._images_checksum(), "step": self.head.step,
-                "centroids": self.head.memory.centroids.numpy(),
+        return {"labels": self.labels, "images": self._images_checksum(), "eps": self.eps,
+                "step": self.head.step, "centroids": self.head.memory.centroids.numpy(),
                 **{f"scaler.{key}": np.asarray(value) for key, value in scaler.items()}}
 
     def set_state_dict(self, state: dict[str, np.ndarray]) -> None:
@@ -130,7 +133,7 @@ class ClusterHook:
             raise ISEError(f"Global.checkpoints is of a run on {len(state['labels'])} training images, other than the "
                            f"{len(self.images)} here; resume with the same images, or start from its weights with "
                            "Global.pretrained_model")
-        self.labels = state["labels"]
+        self.labels, self.eps = state["labels"], float(state["eps"])
         self._start_epoch(state["centroids"], int(state["step"]))
         scaler = {key[len("scaler."):]: value for key, value in state.items() if key.startswith("scaler.")}
         if scaler and self._loss_scaler():
@@ -146,75 +149,20 @@ class ClusterHook:
         return zlib.crc32("\n".join(self.images.list.names).encode())
 
     def _extract(self):
-        started = time.time()
-        features = extract_features(self.engine.model, self.plain_images, name="train", **self.loader_settings)
-        self.seconds = {"extraction": time.time() - started}
-        return features
+        return extract_features(self.engine.model, self.plain_images, name="train", **self.loader_settings)
 
-    def _cluster(self, features, epoch_id):
-        """Rank 0: features -> (labels int64 [N], centroids float32 [K, D]); logs one line and writes the labels."""
-        labels = self._assign(features.numpy(), epoch_id)
-        sizes = np.bincount(labels[labels >= 0])
-        seconds = ", ".join(f"{part}: {value:.1f} s" for part, value in self.seconds.items())
-        logger.info(f"[Cluster][Epoch {epoch_id}] images: {len(labels)}, clusters: {len(sizes)}, outliers: "
-                    f"{(labels < 0).sum()}, cluster size min/median/max: {sizes.min()}/{int(np.median(sizes))}/"
-                    f"{sizes.max()}, {seconds}")
-        run_report(self.engine).write_clusters(epoch_id, labels, self.images, previous=self.labels)
-        self._write(labels, epoch_id)
-        return labels, cluster_centroids(features.numpy(), labels)
-
-    def _assign(self, features: np.ndarray, epoch_id: int) -> np.ndarray:
-        """Pseudo labels int64 [N] of float32 features [N, D]; -1 is an outlier."""
-        settings = self.settings
+    def _cluster(self, epoch_id):
         started = time.time()
-        try:
-            neighbours = nearest_neighbours(features, max(settings.k1, settings.k2))
-            self.seconds["neighbours"] = time.time() - started
-            started = time.time()
-            distance = jaccard_distance(features, settings.k1, settings.k2, settings.eps, neighbours)
-            self.seconds["jaccard"] = time.time() - started
-        except ValueError as error:
-            raise ISEError(f"[Cluster][Epoch {epoch_id}] {error}") from error
-        started = time.time()
-        labels = dbscan(distance, settings.eps, settings.min_samples)
-        self.seconds["dbscan"] = time.time() - started
-        if labels.max(initial=-1) < 0:
-            distance = jaccard_distance(features, settings.k1, settings.k2, neighbours=neighbours)
-            raise ISEError(f"[Cluster][Epoch {epoch_id}] no cluster among {len(labels)} images: "
-                           + _advice(distance, settings))
-        return labels
-
-    def _write(self, labels, epoch_id):
-        folder = os.path.join(self.engine.output_dir, "pseudo_labels")
-        os.makedirs(folder, exist_ok=True)
-        target = os.path.join(folder, f"epoch_{epoch_id}.npz")
-        temporary = target + ".tmp.npz"
-        np.savez_compressed(temporary, labels=labels, paths=np.array(self.images.list.names), eps=self.settings.eps,
-                            **{f"seconds_{part}": value for part, value in self.seconds.items()})
-        os.replace(temporary, target)
+        features = self._extract()
+        record = os.path.join(self.engine.output_dir, "pseudo_labels", f"epoch_{epoch_id}.npz")
+        found = cluster_images(features, self.images.list.names, self.settings, self.eps, record,
+                               f"[Cluster][Epoch {epoch_id}]", {"extraction": time.time() - started})
+        if dist.get_rank() == 0:
+            run_report(self.engine).write_clusters(epoch_id, found.labels, self.images, previous=self.labels)
+        return found
 
 
 def _seed_generators(seed):
     paddle.seed(seed)
     np.random.seed(seed)
     random.seed(seed)
-
-
-def _advice(distance, settings) -> str:
-    """What the distances say about ``eps`` when it gave no cluster."""
-    count = distance.shape[0]
-    if count < settings.min_samples:
-        return f"fewer images than Cluster.min_samples {settings.min_samples}"
-    # An image is the core of a cluster as soon as eps reaches its min_samples-th nearest image, itself included.
-    core = np.ones(count)
-    for row in range(count):
-        values = np.sort(distance.data[distance.indptr[row]:distance.indptr[row + 1]])
-        if len(values) >= settings.min_samples:
-            core[row] = values[settings.min_samples - 1]
-    quantiles = np.quantile(core, [0.05, 0.25, 0.5])
-    if quantiles[1] >= 1:
-        return (f"three quarters of the images have fewer than {settings.min_samples} images at any distance below 1; "
-                "lower Cluster.min_samples, or start from other weights: these features hardly tell who is alike")
-    return (f"the distance of an image to its {settings.min_samples - 1} nearest others is at most {quantiles[0]:.3f} "
-            f"for 5 % of the images, {quantiles[1]:.3f} for 25 % and {quantiles[2]:.3f} for half; Cluster.eps is "
-            f"{settings.eps}, try {min(quantiles[1] + 0.005, 0.99):.2f} (or a smaller Cluster.min_samples)")

@@ -1,6 +1,8 @@
 """Two processes, through gloo on the CPU."""
 import numpy as np
 import pytest
+from clustering.twins import features
+from distributed import worker_clustering
 from helpers import ROOT
 from launching import launch
 
@@ -19,6 +21,23 @@ def test_gradients_and_memory_are_those_of_one_process(tmp_path):
     for key in ("losses", "gradient", "weight", "centroids"):
         np.testing.assert_allclose(first[key], one[key], rtol=1e-5, atol=1e-6, err_msg=key)
         np.testing.assert_array_equal(first[key], second[key], err_msg=key)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_labels_are_those_of_one_process_and_errors_reach_all(tmp_path, processes):
+    x = features(2602, groups=200, duplicates=300)  # shares of 1301; of 868, 868, 866
+    np.save(tmp_path / "x.npy", x)
+    result = launch(ROOT / "tests/distributed/worker_clustering.py", tmp_path / "x.npy", tmp_path / "rank",
+                    processes=processes, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    one = worker_clustering.results(x, str(tmp_path / "one.npz"))
+    assert one["exact labels"].max() > 50
+    for rank in range(processes):
+        found = np.load(tmp_path / f"rank_{rank}.npz")
+        for key, value in one.items():
+            np.testing.assert_array_equal(found[key], value, err_msg=f"process {rank}: {key}")
+        assert "fewer images than Cluster.min_samples" in str(found["too few"])
+        assert "'NoneType' object is not callable" in str(found["broken on the last"])
 
 
 @pytest.fixture

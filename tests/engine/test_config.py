@@ -54,7 +54,10 @@ def _plain(value):
 @pytest.mark.parametrize("override, message", [
     ("Cluster.epss=0.5", r"Cluster.epss is no known key, did you mean eps\?"),
     ("Cluster.eps=1.5", "Cluster.eps must be above 0 and below 1"),
-    ("Cluster.eps=big", "Cluster.eps must be float"),
+    ("Cluster.eps=big", "Cluster.eps must be float or auto"),
+    ("Cluster.search=flann", "Cluster.search is exact, faiss, paddle, ivf, not 'flann'"),
+    ("Cluster.half=1", "Cluster.half is True or False"), ("Cluster.block_size=0", "Cluster.block_size must be above 0"),
+    ("Cluster.probes=many", "Cluster.probes must be int"),
     ("Cluster.min_samples=0", "Cluster.min_samples must be above 0"),
     ("Cluster.k1=2.5", "Cluster.k1 must be int"),
     ("Global.pretrained_model=nowhere/best", "Global.pretrained_model: there is no file nowhere/best.pdparams"),
@@ -115,3 +118,9 @@ def test_weights_may_be_named_with_or_without_suffix(tmp_path):
 
 def test_defaults_are_those_of_market():
     assert ClusterSettings.from_config({}) == ClusterSettings(eps=0.4, min_samples=4, k1=30, k2=6, interval=1)
+
+
+def test_cluster_block():
+    config = prepared(["Cluster.eps=auto", "Cluster.search=ivf", "Cluster.probes=9", "Cluster.half=True"])
+    settings = ClusterSettings.from_config(config)
+    assert (settings.eps, settings.search, settings.probes, settings.half) == ("auto", "ivf", 9, True)

@@ -112,7 +112,8 @@ def test_the_folder_config_needs_nothing_but_the_folder(people, tmp_path):
         "Arch.Neck.num_features=1280", "Cluster.k1=8", "Cluster.k2=3", "Cluster.min_samples=2", "Cluster.eps=0.6",
         f"DataLoader.Train.dataset.transform_ops.0.ResizeImage.size={size}",
         f"DataLoader.Cluster.dataset.transform_ops.0.ResizeImage.size={size}",
-        "DataLoader.Train.sampler.batch_size=16", "DataLoader.Train.sampler.num_instances=4",
+        "DataLoader.Train.sampler.batch_size=16", "Arch.bn_group_size=16",
+        "DataLoader.Train.sampler.num_instances=4",
         "DataLoader.Train.loader.num_workers=0", "DataLoader.Cluster.loader.num_workers=0"])
     engine = Engine(prepare_config(config, "train"), mode="train")
     engine.train()

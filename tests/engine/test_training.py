@@ -91,6 +91,14 @@ def test_one_cluster_trains_without_supports_and_says_so(train, losses):
     assert all(np.isfinite(float(value)) for step in losses(lines) for _, value in step)
 
 
+def test_fewer_other_clusters_than_supports_and_eps_auto(train):
+    engine, lines = train("Arch.Head.topk=90", "Cluster.eps=auto", "Global.iter_per_epoch=1")
+    assert 0 < engine.cluster_hook.labels.max() < 90
+    assert sum("no 90 others" in line and "without support samples" in line for line in lines) == 2
+    told = [line.split("INFO: ")[-1] for line in lines if "eps auto" in line]
+    assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {engine.cluster_hook.eps}, kept from now on"]
+
+
 def test_all_protocols_evaluate(train):
     for protocol in ("market", "all", "same_camera"):
         engine, _ = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1",

@@ -1,0 +1,132 @@
+"""Clustering in training: log, record, settings, and every odd data set with its defined outcome."""
+import numpy as np
+import paddle
+import pytest
+from clustering.twins import features
+
+from ppcls_ise.clustering import choose_eps, jaccard_distance, neighbours, pseudo_labels
+from ppcls_ise.engine import ClusterSettings
+from ppcls_ise.engine.clustering import cluster_images
+from ppcls_ise.engine.extraction import extract_features
+from ppcls_ise.errors import ISEError
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Cluster features as the hook does, with the settings of a Cluster block; returns (Clustering, record)."""
+
+    def run(x, kept=None, **block):
+        settings = ClusterSettings.from_config({"Cluster": block})
+        file = tmp_path / "labels" / "epoch_3.npz"
+        names = [f"{row:04d}.jpg" for row in range(len(x))]
+        found = cluster_images(paddle.to_tensor(x), names, settings, kept, str(file), "[Cluster][Epoch 3]", {"x": 1.0})
+        return found, np.load(file)
+
+    return run
+
+
+def test_the_record(cluster, tmp_path):
+    x = features(300, groups=20)
+    found, record = cluster(x, kept=0.2, min_samples=3)
+    np.testing.assert_array_equal(found.labels, pseudo_labels(x, 0.4, 3))  # the config's eps, not the one kept
+    np.testing.assert_array_equal(record["labels"], found.labels)
+    assert record["paths"].tolist()[:2] == ["0000.jpg", "0001.jpg"] and record["eps"] == found.eps == 0.4
+    assert {key for key in record.files if key.startswith("seconds_")} == {
+        f"seconds_{part}" for part in ("x", "neighbours", "jaccard", "dbscan", "centroids")}
+    assert [file.name for file in (tmp_path / "labels").iterdir()] == ["epoch_3.npz"]
+
+
+def test_a_record_that_cannot_be_written_is_named(cluster, tmp_path):
+    (tmp_path / "labels").write_text("a file where the folder should be")
+    with pytest.raises(ISEError, match="cannot be written to .*labels/epoch_3.npz .*Global.output_dir"):
+        cluster(features(300, groups=20))
+
+
+@pytest.mark.parametrize("block", [{"search": "faiss"}, {"search": "paddle"}, {"search": "paddle", "block_size": 50},
+                                   {"search": "paddle", "half": True}, {"search": "ivf"}], ids=str)
+def test_any_search_gives_the_same_labels(cluster, block):
+    x = features(300, groups=20, duplicates=40)
+    found, _ = cluster(x, **block)
+    assert found.labels.max() > 5
+    np.testing.assert_array_equal(found.labels, pseudo_labels(x, 0.4))
+
+
+def test_settings_reach_the_search(cluster, monkeypatch):
+    from ppcls_ise.clustering import _paddle_scan
+
+    seen = []
+    scan = _paddle_scan.paddle_scan
+
+    def spy(x, k, rows, block_size, half):
+        seen.append((type(x), k, len(rows), block_size, half))
+        return scan(x, k, rows, block_size, half)
+
+    monkeypatch.setattr(_paddle_scan, "paddle_scan", spy)
+    cluster(features(100), search="paddle", block_size=32, half=True, k1=9)
+    # What a GPU does by itself: the tensor is searched where it is.
+    monkeypatch.setattr(neighbours, "_choose", lambda x: "paddle")
+    cluster(features(100), k1=9)
+    assert seen == [(np.ndarray, 9, 100, 32, True), (np.ndarray, 9, 100, 4096, False)]
+
+
+def test_recall_of_an_approximate_search_is_measured_and_told(cluster, monkeypatch):
+    from ppcls.utils import logger
+
+    lines = []
+    monkeypatch.setattr(logger, "info", lines.append)
+    _, record = cluster(features(3000, groups=150, noise=0.3), search="ivf", probes=2, min_samples=2)
+    assert 0.5 < record["recall"] < 1
+    told = next(line for line in lines if "approximate" in line)
+    assert f"{100 * record['recall']:.1f} % of the nearest" in told and "Cluster.probes than 2" in told
+
+
+def test_eps_auto_is_chosen_once_and_kept(cluster):
+    x = features(300, groups=20, noise=0.4)
+    chosen, record = cluster(x, eps="auto")
+    assert chosen.eps == record["eps"] == choose_eps(jaccard_distance(x, max_distance=0.9))
+    assert "seconds_eps" in record.files
+    np.testing.assert_array_equal(chosen.labels, pseudo_labels(x, chosen.eps))
+    kept, record = cluster(x, kept=0.37, eps="auto")
+    assert kept.eps == record["eps"] == 0.37 != chosen.eps and "seconds_eps" not in record.files
+    np.testing.assert_array_equal(kept.labels, pseudo_labels(x, 0.37))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_features_that_are_no_numbers_name_their_images(cluster, bad):
+    x = features(50)
+    x[[17, 31], 3] = bad
+    with pytest.raises(ISEError, match=r"Epoch 3\] the features of 2 of 50 images hold NaN .*0017.jpg, 0031.jpg"):
+        cluster(x)
+
+
+def test_no_cluster_names_distances_and_an_eps_that_works(cluster):
+    x = features(400, groups=100, noise=0.8)
+    with pytest.raises(ISEError, match="no cluster among 400 images.*at most .* for 5 %") as error:
+        cluster(x, eps=0.01)
+    found, _ = cluster(x, eps=float(str(error.value).split("try ")[1].split()[0]))
+    assert found.labels.max() >= 0
+    with pytest.raises(ISEError, match="no cluster among 9 images: three quarters of the images"):
+        cluster(np.eye(9, dtype=np.float32), eps="auto", k1=1, k2=1)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_fewer_images_than_min_samples(cluster, count):
+    with pytest.raises(ISEError, match="fewer images than Cluster.min_samples 4"):
+        cluster(features(count))
+
+
+@pytest.mark.parametrize("x, clusters, outliers", [
+    (features(30), 1, 0),  # no more images than k1: all are each other's neighbours
+    (np.repeat(features(1), 50, axis=0), 1, 0),  # one image, fifty times
+    (np.concatenate([np.repeat(np.eye(4, 16, dtype=np.float32), 50, axis=0), np.zeros((3, 16), np.float32)]), 4, 3),
+], ids=["few", "duplicates", "zero vectors"])
+@pytest.mark.parametrize("eps", [0.4, "auto"])
+def test_odd_sets_have_a_defined_outcome(cluster, x, clusters, outliers, eps):
+    found, _ = cluster(x, eps=eps)
+    assert found.labels.max() + 1 == len(found.centroids) == clusters and (found.labels < 0).sum() == outliers
+    np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, atol=1e-6)
+
+
+def test_no_image():
+    with pytest.raises(ISEError, match="train: there is no image"):
+        extract_features(paddle.nn.Identity(), [], batch_size=4, name="train")
