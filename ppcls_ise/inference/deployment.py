@@ -130,7 +130,7 @@ def _from_columns(block):
     return parse
 
 
-def readable_features(extractor: FeatureExtractor, paths: list[str],
+def readable_features(extractor: FeatureExtractor, paths: Iterable[str],
                       unreadable: Callable[[int, ISEError], None]) -> Iterable[tuple[list[int], np.ndarray]]:
     """Features of files a batch at a time, those that are no image left out.
 
@@ -147,7 +147,7 @@ def readable_features(extractor: FeatureExtractor, paths: list[str],
         else:
             rows.append(row)
             images.append(outcome)
-        if images and (len(images) == extractor.batch_size or row == len(paths) - 1):
+        if len(images) == extractor.batch_size:
             yield rows, extractor(images)
             rows, images = [], []
     if images:

@@ -80,15 +80,23 @@ def test_build_search_append_and_remove(run, people, tmp_path):
         {"path": images[2], "pid": 8, "camid": 9, "place": "yard", "id": len(images) + 1}]
 
 
-def test_onnx_and_other_kinds_give_the_same_matches(run, tmp_path):
-    lists = []
-    for kind, onnx in (("Flat", False), ("Flat", True), ("IVF", False), ("HNSW32", True)):
-        run("build_gallery", f"IndexProcess.index_method={kind}", f"Global.use_onnx={onnx}")
-        run("search", f"Global.use_onnx={onnx}", f"Search.json={tmp_path / 'found.json'}")
-        found = json.loads((tmp_path / "found.json").read_text())
-        lists.append([[match["path"] for match in query["matches"]] for query in found])
-    assert lists[0] == lists[1] == lists[3]
-    assert [row[0] for row in lists[2]] == [row[0] for row in lists[0]]
+def matches(run, tmp_path, kind="Flat", onnx=False):
+    """Build a gallery, search it with all queries; the paths found for each."""
+    run("build_gallery", f"IndexProcess.index_method={kind}", f"Global.use_onnx={onnx}")
+    run("search", f"Global.use_onnx={onnx}", f"Search.json={tmp_path / 'found.json'}")
+    found = json.loads((tmp_path / "found.json").read_text())
+    return [[match["path"] for match in query["matches"]] for query in found]
+
+
+def test_onnx_gives_the_same_matches(run, with_onnx, tmp_path):
+    assert matches(run, tmp_path) == matches(run, tmp_path, onnx=True)
+
+
+def test_other_kinds_give_the_same_matches(run, tmp_path):
+    exact = matches(run, tmp_path)
+    assert matches(run, tmp_path, "HNSW32") == exact
+    for kind in ("IVF", "SQ8"):
+        assert [row[0] for row in matches(run, tmp_path, kind)] == [row[0] for row in exact]
 
 
 def test_bad_images_stop_the_build_or_are_left_out(run, people, tmp_path):

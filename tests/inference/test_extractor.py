@@ -37,7 +37,9 @@ def trained_features(exported, people):
 
 @pytest.mark.parametrize("options", [{"runtime": "paddle"}, {"runtime": "paddle", "enable_mkldnn": False},
                                      {"runtime": "onnx"}], ids=["onednn", "plain", "onnx"])
-def test_features_and_rank_lists_are_those_of_training(exported, gallery, trained_features, options):
+def test_features_and_rank_lists_are_those_of_training(exported, gallery, trained_features, options, request):
+    if options["runtime"] == "onnx":
+        request.getfixturevalue("with_onnx")
     extractor = FeatureExtractor(str(exported[1]), batch_size=5, **options)  # no divisor of the number of images
     features = extractor(gallery)
     assert features.dtype == np.float32 and features.shape == (len(gallery), extractor.dimension)
@@ -78,7 +80,11 @@ def test_the_description_has_what_the_model_wants(exported):
     description = yaml.safe_load((exported[1] / "inference.yml").read_text())
     model = description["Global"].pop("model")
     assert description["Global"] == {"image_shape": [3, 64, 32], "feature_size": 128, "normalized": True}
-    assert model == FeatureExtractor(str(exported[1])).model == FeatureExtractor(str(exported[1]), "onnx").model
+    assert len(model) == 16 and model == FeatureExtractor(str(exported[1])).model
+
+
+def test_the_onnx_file_is_the_same_model(with_onnx):
+    assert FeatureExtractor(str(with_onnx[1]), "onnx").model == FeatureExtractor(str(with_onnx[1])).model
 
 
 def test_other_weights_are_another_model(exported, export_model):
@@ -86,8 +92,7 @@ def test_other_weights_are_another_model(exported, export_model):
     assert FeatureExtractor(str(other)).model != FeatureExtractor(str(exported[1])).model
 
 
-def test_a_new_export_takes_the_old_onnx_file_away(exported, export_model):
-    assert (exported[1] / "inference.onnx").is_file()
+def test_a_new_export_takes_the_old_onnx_file_away(export_model):
     folder = export_model()[1]
     (folder / "inference.onnx").write_bytes(b"of another model")
     export_model(f"Global.save_inference_dir={folder}")
@@ -96,9 +101,12 @@ def test_a_new_export_takes_the_old_onnx_file_away(exported, export_model):
 
 def test_an_onnx_file_that_differs_is_not_kept(export_model, monkeypatch):
     pytest.importorskip("paddle2onnx")
+    pytest.importorskip("onnxruntime")
     from ppcls_ise.inference import onnx_model
 
     folder = export_model()[1]
+    if not (folder / "inference.json").exists():
+        pytest.skip("the paddle2onnx of today reads programs of paddle 3")
     monkeypatch.setattr(onnx_model, "FeatureExtractor", _Noise)
     with pytest.raises(ValueError, match="other features than the model"):
         onnx_model.write_onnx(str(folder))
@@ -129,8 +137,7 @@ def test_what_is_no_image_is_refused(image):
     ("inference.yml", "[", "no yaml"),
     ("inference.yml", "Global: {feature_size: 7}\nPreProcess: {transform_ops: [{ResizeImage: {size: [32, 64]}}, "
                       "{NormalizeImage: {order: hwc}}, {ToCHWImage: }]}", "gives 128 numbers an image"),
-    ("inference.pdiparams", None, "no exported model"),
-])
+    ("inference.pdiparams", None, "no exported model")])
 def test_a_broken_model_folder_is_named(exported, tmp_path, file, text, message):
     folder = tmp_path / "model"
     shutil.copytree(exported[1], folder)

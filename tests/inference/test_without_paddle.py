@@ -1,7 +1,6 @@
 import subprocess
 import sys
 
-import pytest
 from helpers import ROOT
 
 PROGRAM = """
@@ -18,9 +17,8 @@ except ValueError as error:
 """
 
 
-def test_onnx_features_and_galleries_need_no_paddle(exported, people):
-    pytest.importorskip("onnxruntime")
+def test_onnx_features_and_galleries_need_no_paddle(with_onnx, people):
     image = next((people / "query").iterdir())
-    printed = subprocess.run([sys.executable, "-c", PROGRAM, str(exported[1]), str(image)], cwd=ROOT, check=True,
+    printed = subprocess.run([sys.executable, "-c", PROGRAM, str(with_onnx[1]), str(image)], cwd=ROOT, check=True,
                              capture_output=True, text=True).stdout.splitlines()
     assert printed[0] == "1.0" and "PaddlePaddle is not installed" in printed[1]

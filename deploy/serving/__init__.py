@@ -1,0 +1,1 @@
+"""The search service: FastAPI in front of a gallery, and one page."""

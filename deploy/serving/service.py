@@ -1,0 +1,227 @@
+"""What the service does, without HTTP: decode an upload, search, append, remove. Called from worker threads."""
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import logging
+import os
+import threading
+import time
+
+import numpy as np
+from PIL import Image
+
+from ppcls_ise.data.reading import to_rgb
+from ppcls_ise.errors import ISEError
+from ppcls_ise.inference import FeatureExtractor, Gallery
+from ppcls_ise.inference.gallery_files import current_generation, locked
+
+__all__ = ["Limits", "RefusedError", "SearchService"]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+SMALLEST_SIDE = 8  # pixels
+THUMBNAIL = (192, 384)
+UPLOADS = "uploads"
+logger = logging.getLogger("uvicorn.error")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one request may cost, as the block ``Serving`` of a config has it."""
+
+    max_upload_mb: float = 8.0
+    max_megapixels: float = 20.0
+    max_waiting: int = 64  #: requests with a body, at work or waiting
+    upload_seconds: float = 10.0  #: for a request to arrive
+    answer_seconds: float = 20.0  #: from there to the answer
+    threads: int = 2
+
+    @classmethod
+    def from_config(cls, block: dict) -> Limits:
+        """Raises: ISEError: for a value that is no positive number."""
+        limits = cls(**{field.name: block[field.name] for field in dataclasses.fields(cls) if field.name in block})
+        for key, value in dataclasses.asdict(limits).items():
+            whole = key in ("max_waiting", "threads")
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or value <= 0:
+                raise ISEError(f"Serving.{key} is a {'whole ' * whole}number above 0, not {value!r}")
+        return limits
+
+    @property
+    def upload_bytes(self) -> int:
+        """Bytes of an upload, less what multipart adds to it."""
+        return int(self.max_upload_mb * 2**20)
+
+
+class RefusedError(Exception):
+    """A request that the client has to change: HTTP status and one sentence."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+class SearchService:
+    """A gallery on disk and its model.
+
+    Args:
+        extractor: the model that the gallery was built with.
+        index_dir: folder of the gallery. What another program writes there is taken up within a second.
+        limits: of an upload.
+
+    Raises:
+        ISEError: if there is no gallery, or it is of another model.
+    """
+
+    def __init__(self, extractor: FeatureExtractor, index_dir: str, limits: Limits):
+        self.extractor, self.index_dir, self.limits = extractor, os.path.abspath(index_dir), limits
+        self.gallery = self._opened()
+        self._looked, self._refreshing = time.monotonic(), threading.Lock()
+
+    def search(self, data: bytes, k: int, threshold: float, cameras=None, not_cameras=()) -> dict:
+        """The most similar images of an uploaded one; cameras as text.
+
+        Raises:
+            RefusedError: if the upload is no image within the limits.
+        """
+        feature = self.extractor([self.decode(data)])
+        gallery = self._current()
+        known = {str(camid): camid for camid in gallery.cameras}
+        chosen = None if cameras is None else [known[camid] for camid in cameras if camid in known]
+        matches = gallery.search(feature, k, chosen, [known[c] for c in not_cameras if c in known], threshold)[0]
+        return {"matches": [{**self._shown(match.entry), "similarity": round(match.similarity, 6)}
+                            for match in matches]}
+
+    def append(self, data: bytes, pid: int | None, camid: int | None) -> dict:
+        """Keep an uploaded image in the gallery; the same pixels again replace it.
+
+        Raises:
+            RefusedError: if the upload is no image within the limits.
+        """
+        pixels = self.decode(data)
+        feature = self.extractor([pixels])
+        # Named by its own pixels and written anew from them: nothing of the client's file or its name reaches the disk.
+        name = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:32] + ".png"
+        path = os.path.join(self.index_dir, UPLOADS, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Image.fromarray(pixels).save(path + ".new", "PNG")
+        os.replace(path + ".new", path)
+        entry = {"path": path, **{key: value for key, value in (("pid", pid), ("camid", camid)) if value is not None}}
+        gallery, ids = self._change(lambda gallery: gallery.append(feature, [entry]))
+        return {"id": ids[0], "images": len(gallery)}
+
+    def remove(self, number: int) -> dict:
+        """Take an image out; an uploaded one is deleted from the disk.
+
+        Raises:
+            RefusedError: if there is no such image.
+        """
+        def remove(gallery):
+            path = gallery.image_path(number) if number in gallery.entries else None
+            return path, gallery.remove([number])
+
+        gallery, (path, removed) = self._change(remove)
+        if not removed:
+            raise RefusedError(404, f"the gallery has no image {number}")
+        if os.path.dirname(path) == os.path.join(self.index_dir, UPLOADS) and os.path.isfile(path):
+            os.remove(path)
+        return {"removed": number, "images": len(gallery)}
+
+    def page(self, start: int, count: int, camera: str | None) -> dict:
+        """A part of the gallery, in the order it was built; camera as text, None for all."""
+        gallery = self._current()
+        entries = [entry for entry in list(gallery.entries.values())
+                   if camera is None or str(entry.get("camid")) == camera]
+        return {"images": len(entries), "start": start,
+                "entries": [self._shown(entry) for entry in entries[start:start + count]]}
+
+    def picture(self, number: int) -> bytes:
+        """A gallery image as a JPEG file of at most :data:`THUMBNAIL` pixels.
+
+        Raises:
+            RefusedError: if there is no such image, or its file is gone.
+        """
+        gallery, buffer = self._current(), io.BytesIO()
+        try:
+            with Image.open(gallery.image_path(number)) as file:
+                image = to_rgb(file)
+                image.thumbnail(THUMBNAIL)
+                image.save(buffer, "JPEG", quality=85)
+        except KeyError:
+            raise RefusedError(404, f"the gallery has no image {number}") from None
+        except (OSError, ValueError) as error:
+            logger.warning("gallery image %d: %s", number, error)
+            raise RefusedError(404, f"the file of image {number} cannot be read") from None
+        return buffer.getvalue()
+
+    def health(self) -> dict:
+        """What is served."""
+        gallery = self._current()
+        return {"status": "ok", "images": len(gallery), "cameras": [str(camid) for camid in gallery.cameras],
+                "index": gallery.kind, "dimension": gallery.dimension, "model": self.extractor.model,
+                "max_upload_mb": self.limits.max_upload_mb}
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """uint8 [h, w, 3] RGB of an upload; what it is, its content tells.
+
+        Raises:
+            RefusedError: if it is empty, no image of a known format, cut off, or has too many or too few pixels.
+        """
+        if not data:
+            raise RefusedError(400, "the upload is empty")
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                size = image.size
+                if size[0] * size[1] <= self.limits.max_megapixels * 1e6 and min(size) >= SMALLEST_SIDE:
+                    return np.asarray(to_rgb(image))
+        except Image.DecompressionBombError:
+            raise RefusedError(413, f"an image has at most {self.limits.max_megapixels:g} megapixels") from None
+        except Image.UnidentifiedImageError:
+            raise RefusedError(415, f"the upload is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise what they please on garbage
+            logger.info("undecodable upload: %s: %s", type(error).__name__, error)
+            raise RefusedError(400, "the image is damaged or cut off") from None
+        if min(size) < SMALLEST_SIDE:
+            raise RefusedError(400, f"the image has {size[0]} x {size[1]} pixels, a crop has {SMALLEST_SIDE} or more a "
+                               "side")
+        raise RefusedError(413, f"the image has {size[0]} x {size[1]} pixels, more than {self.limits.max_megapixels:g} "
+                                "megapixels")
+
+    def _shown(self, entry):
+        """An entry for clients: not where its file lies."""
+        return {**{key: value for key, value in entry.items() if key != "path"},
+                "name": os.path.basename(entry["path"]), "picture": f"gallery/{entry['id']}/picture"}
+
+    def _opened(self):
+        gallery = Gallery.open(self.index_dir)
+        gallery.check_model(self.extractor)
+        return gallery
+
+    def _current(self):
+        """The gallery as it is on disk, looked at once a second."""
+        if time.monotonic() - self._looked > 1 and self._refreshing.acquire(blocking=False):
+            try:
+                self._looked = time.monotonic()
+                if current_generation(self.index_dir) != self.gallery.generation:
+                    self.gallery = self._opened()
+                    logger.info("%s: now %d images", self.index_dir, len(self.gallery))
+            except (ISEError, OSError) as error:
+                logger.warning("the gallery on disk cannot be served, the old one still is: %s", error)
+            finally:
+                self._refreshing.release()
+        return self.gallery
+
+    def _change(self, action):
+        """``action(gallery)`` on the newest gallery, kept on disk or not done at all."""
+        with self._refreshing, locked(self.index_dir, self.limits.answer_seconds / 2):
+            if current_generation(self.index_dir) != self.gallery.generation:
+                self.gallery = self._opened()
+            try:
+                result = action(self.gallery)
+                self.gallery.save(self.index_dir)
+            except Exception:
+                self.gallery = self._opened()
+                raise
+            return self.gallery, result
