@@ -18,6 +18,7 @@ setup(
     extras_require={
         "cpu": ["paddlepaddle>=2.6"],
         "convert": ["safetensors"],  # tools/convert_weights.py reads and writes .safetensors with it
+        "paddle2": ["paddlepaddle==2.6.2", "numpy<2", "scipy<1.13", "scikit-learn<1.8"],  # newer ones crash it
         "deploy": ["fastapi", "python-multipart", "uvicorn"],
         "onnx": ["onnxruntime", "paddle2onnx"],
         "test": ["httpx", "pytest", "ruff", "safetensors"],

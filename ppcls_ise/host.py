@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -15,10 +16,12 @@ _WAYS_OUT = (
     "Either:\n"
     "  1. pip install --no-deps paddleclas==2.4.2     (the newest wheel with PaddleClas's engine), or\n"
     f"  2. clone PaddleClas (release/2.5 or develop) and set {HOME_VARIABLE} to the checkout.")
+# From these versions on, importing them after PaddlePaddle 2 kills the interpreter (measured with 2.6.2).
+_CRASH_WITH_PADDLE_2 = {"scipy": ("scipy", (1, 17)), "sklearn": ("scikit-learn", (1, 8))}
 
 
 class HostError(ImportError):
-    """No PaddleClas with an engine was found; the message says what was found and how to mend it."""
+    """No PaddleClas that can run here; the message says what was found and how to mend it."""
 
 
 @functools.cache
@@ -69,6 +72,7 @@ def _folder_of(package, levels):
 def register() -> None:
     """Make ISE's names known to PaddleClas, which looks them up by name in its own modules."""
     activate()
+    _refuse_crash()
     _bridge_visualdl()
     import ppcls.arch
     import ppcls.data
@@ -103,6 +107,22 @@ def register() -> None:
     ppcls.engine.engine.load_dygraph_pretrain = save_load.load_dygraph_pretrain
     _bridge_train_mode(ppcls.engine)
     _bridge_zero_dim_tensors(ppcls.engine.train)
+
+
+def _refuse_crash():
+    """An error instead of a segmentation fault, for PaddleClas imports what PaddlePaddle 2 cannot live with."""
+    import paddle
+
+    if not paddle.__version__.startswith("2."):
+        return
+    for module, (package, first) in _CRASH_WITH_PADDLE_2.items():
+        if module in sys.modules or importlib.util.find_spec(module) is None:
+            continue  # imported before PaddlePaddle it does no harm
+        version = importlib.metadata.version(package)
+        if tuple(int(part) for part in version.split(".")[:2]) >= first:
+            limit = ".".join(map(str, first))
+            raise HostError(f"{package} {version} crashes PaddlePaddle {paddle.__version__}. Either:\n"
+                            f"  1. pip install '{package}<{limit}', or\n  2. install PaddlePaddle 3.")
 
 
 def _bridge_visualdl():

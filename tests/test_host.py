@@ -5,6 +5,8 @@ import sys
 import pytest
 from helpers import ROOT
 
+from ppcls_ise import host
+
 
 def activate(**environment):
     code = "import ppcls_ise.host as h; print(h.activate())"
@@ -63,3 +65,17 @@ def test_registering_twice_changes_nothing():
     ("ppcls.metric", "ReIDMetric"), ("ppcls.engine.train", "train_epoch_ise")])
 def test_names_are_known_to_paddleclas(module, name):
     assert hasattr(sys.modules[module], name)
+
+
+@pytest.mark.parametrize("paddle_version, sklearn_version, refused", [
+    ("2.6.2", "1.9.1", True), ("2.6.2", "1.10.0", True), ("2.6.2", "1.7.2", False), ("3.3.1", "1.9.1", False)])
+def test_packages_that_crash_paddle_2_are_refused_by_name(monkeypatch, paddle_version, sklearn_version, refused):
+    monkeypatch.setattr("paddle.__version__", paddle_version)
+    monkeypatch.setattr("importlib.metadata.version", {"scipy": "1.12.0", "scikit-learn": sklearn_version}.get)
+    for module in ("scipy", "sklearn"):
+        monkeypatch.delitem(sys.modules, module)
+    if refused:
+        with pytest.raises(host.HostError, match=f"scikit-learn {sklearn_version} crashes .*\n.*scikit-learn<1.8"):
+            host._refuse_crash()
+    else:
+        host._refuse_crash()

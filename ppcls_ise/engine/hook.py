@@ -117,8 +117,8 @@ class ClusterHook:
     def state_dict(self) -> dict[str, np.ndarray]:
         """The state between two epochs, as arrays: ``labels`` int64 [N], ``images`` (checksum of their names), ``eps``,
         ``centroids`` float32 [K, D] of the memory, ``step`` and, with AMP, ``scaler.*``."""
-        scaler = getattr(self.engine, "scaler", None)
-        scaler = scaler.state_dict() if hasattr(scaler, "state_dict") else {}  # develop has a stand-in without AMP
+        scaler = self._loss_scaler()
+        scaler = scaler.state_dict() if scaler else {}
         return {"labels": self.labels, "images": self._images_checksum(), "eps": self.eps,
                 "step": self.head.step, "centroids": self.head.memory.centroids.numpy(),
                 **{f"scaler.{key}": np.asarray(value) for key, value in scaler.items()}}
@@ -136,9 +136,14 @@ class ClusterHook:
         self.labels, self.eps = state["labels"], float(state["eps"])
         self._start_epoch(state["centroids"], int(state["step"]))
         scaler = {key[len("scaler."):]: value for key, value in state.items() if key.startswith("scaler.")}
-        if scaler and getattr(self.engine, "scaler", None):
-            self.engine.scaler.load_state_dict({key: value.item() if value.ndim == 0 else value
-                                                for key, value in scaler.items()})
+        if scaler and self._loss_scaler():
+            self._loss_scaler().load_state_dict({key: value.item() if value.ndim == 0 else value
+                                                 for key, value in scaler.items()})
+
+    def _loss_scaler(self):
+        """Of AMP; without it the engine has none or, in PaddleClas's develop, a stand-in that has no state."""
+        scaler = getattr(self.engine, "scaler", None)
+        return scaler if hasattr(scaler, "state_dict") else None
 
     def _images_checksum(self):
         return zlib.crc32("\n".join(self.images.list.names).encode())

@@ -1,17 +1,18 @@
 """Checkpoints: whole whenever the program dies, and a resumed run is the run that was never stopped."""
 import os
 import pathlib
+import types
 
 import numpy as np
+import paddle
 import pytest
 
 from ppcls_ise.engine import checkpoints
+from ppcls_ise.engine.hook import ClusterHook
 from ppcls_ise.errors import ISEError
 
 
 def weights(folder, name="latest"):
-    import paddle
-
     stem = str(next(pathlib.Path(folder).rglob(f"{name}.pdparams")))
     return {key: value.numpy() for key, value in paddle.load(stem).items() if hasattr(value, "numpy")}
 
@@ -170,3 +171,11 @@ def test_groups_and_cache_train_and_resume(train):
     without, _ = train("Arch.bn_group_size=8", name="without")
     for name, value in weights(without.output_dir).items():
         assert np.abs(value - weights(whole.output_dir)[name]).max() < 1e-3, name
+
+
+def test_a_loss_scaler_without_a_state_is_none():
+    # PaddleClas's develop has one where AMP is off: a run could not save.
+    hook = ClusterHook.__new__(ClusterHook)
+    for scaler in (object(), None, paddle.amp.GradScaler()):
+        hook.engine = types.SimpleNamespace(scaler=scaler)
+        assert (hook._loss_scaler() is None) == (not isinstance(scaler, paddle.amp.GradScaler))
