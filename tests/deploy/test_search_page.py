@@ -8,9 +8,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 @pytest.mark.parametrize("width", [1366, 390])
-def test_search_threshold_errors_and_browsing(server, people, tmp_path, width):
+def test_search_threshold_errors_and_browsing(patient_server, people, tmp_path, width):
     with Browser(tmp_path / "profile", width) as page:
-        page.open(f"http://127.0.0.1:{server[0]}/")
+        page.open(f"http://127.0.0.1:{patient_server[0]}/")
         page.wait("document.querySelectorAll('#gallery .tile').length === 24")
         assert "40 images of 3 cameras" in page.run("document.getElementById('about').textContent")
         page.run("document.getElementById('more').click()")
