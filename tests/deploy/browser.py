@@ -66,7 +66,7 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def wait(self, script, seconds=15):
+    def wait(self, script, seconds=40):
         """Until an expression is true."""
         end = time.time() + seconds
         while not self.run(script):

@@ -16,6 +16,16 @@ from ppcls_ise.inference.deployment import update_gallery
 @pytest.fixture(scope="session")
 def server(exported, people, tmp_path_factory):
     """(port, log file) of deploy/serving/serve.py on the synthetic gallery, with little patience."""
+    yield from serve(exported, people, tmp_path_factory, "Serving.upload_seconds=0.4", "Serving.max_upload_mb=0.5")
+
+
+@pytest.fixture(scope="session")
+def patient_server(exported, people, tmp_path_factory):
+    """The same with the limits of the config: a busy machine must not look like a slow client."""
+    yield from serve(exported, people, tmp_path_factory)
+
+
+def serve(exported, people, tmp_path_factory, *limits):
     folder = tmp_path_factory.mktemp("served")
     update_gallery({"index_dir": str(folder / "index"), "image_root": str(people / "bounding_box_test")},
                    FeatureExtractor(str(exported[1])))
@@ -23,7 +33,7 @@ def server(exported, people, tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     overrides = [f"Global.rec_inference_model_dir={exported[1]}", f"IndexProcess.index_dir={folder / 'index'}",
-                 f"Serving.port={port}", "Serving.upload_seconds=0.4", "Serving.max_upload_mb=0.5"]
+                 f"Serving.port={port}", *limits]
     command = [sys.executable, "deploy/serving/serve.py", "-c", "deploy/configs/gallery.yaml",
                *(part for override in overrides for part in ("-o", override))]
     with open(folder / "log", "w") as log:
