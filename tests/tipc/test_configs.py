@@ -1,6 +1,7 @@
 """The TIPC files that are shipped: positions, and options that their configs take."""
 import re
 import shlex
+import tarfile
 
 import pytest
 from helpers import ROOT
@@ -58,3 +59,10 @@ def test_no_path_of_a_machine():
     for path in (ROOT / "test_tipc").rglob("*"):
         if path.suffix in (".txt", ".sh", ".py", ".md", ".json") and "output" not in path.parts:
             assert not re.search(r"(?<![\w.])/(tmp|home|root|work|Users|mnt|opt)/", path.read_text()), path
+
+
+def test_the_shipped_crops_are_whole():
+    with tarfile.open(ROOT / "test_tipc" / "small_set.tar.gz") as archive:
+        folders = [name.split("/")[1] for name in archive.getnames() if name.endswith(".jpg")]
+    counts = {folder: folders.count(folder) for folder in set(folders)}
+    assert counts == {"bounding_box_train": 144, "query": 33, "bounding_box_test": 83}
