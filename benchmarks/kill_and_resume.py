@@ -81,9 +81,10 @@ def kill_when(training, folder, line, delay, in_a_save):
 
 def latest(folder):
     """The stem of ``latest``, be it in place or complete beside it; None before the first save."""
-    for pattern in (f"{folder}/output/**/latest.pdparams", f"{folder}/output/**/.latest.saved/latest.pdparams"):
-        for path in glob.glob(pattern, recursive=True, include_hidden=True):
-            return path[:-len(".pdparams")].replace("/.latest.saved", "")
+    for path in glob.glob(f"{folder}/output/**/latest.pdparams", recursive=True):
+        return path[:-len(".pdparams")]
+    for path in glob.glob(f"{folder}/output/**/.latest.saved/latest.pdparams", recursive=True, include_hidden=True):
+        return path[:-len(".pdparams")].replace("/.latest.saved", "")
     return None
 
 
