@@ -1,6 +1,7 @@
 """As ppcls/engine: the clustering hook around PaddleClas's engine, extraction and evaluation."""
 from .checkpoints import load_pretrained, load_whole, save_whole
-from .config import ClusterSettings, load_config, prepare_config
+from .cluster_settings import ClusterSettings
+from .config import load_config, prepare_config
 from .evaluation import choose_evaluation, log_best_and_last, query_and_gallery
 from .export import export
 from .extraction import extract_features

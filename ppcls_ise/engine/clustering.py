@@ -23,7 +23,7 @@ from ..clustering import (
     not_finite,
 )
 from ..errors import ISEError
-from .config import ClusterSettings
+from .cluster_settings import ClusterSettings
 from .distributed import gather_slices, on_every_process, on_first_process
 
 __all__ = ["Clustering", "cluster_images"]
