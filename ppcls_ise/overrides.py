@@ -13,7 +13,8 @@ def apply_override(config: dict, override: str) -> None:
 
     Args:
         config: nested dicts and lists, changed in place.
-        override: ``key.sub=value``; a number is an index of a list, the value a Python literal or else a string.
+        override: ``key.sub=value``; a number is an index of a list, the value a Python literal, yaml's
+            ``null``, or else a string.
 
     Raises:
         ISEError: if it names no place in the config.
@@ -25,7 +26,7 @@ def apply_override(config: dict, override: str) -> None:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        value = text
+        value = None if text in ("null", "~") else text  # as yaml has it
     place = config
     for depth, key in enumerate(keys):
         if isinstance(place, list):

@@ -38,7 +38,8 @@ def check_group_size(size: int, batch_size: int, num_instances: int, processes: 
     if not isinstance(size, int) or isinstance(size, bool) or size < 2:
         raise ISEError(f"Arch.bn_group_size is a number of images, at least 2, not {size!r}")
     if batch_size % size:
-        raise ISEError(f"Arch.bn_group_size {size} does not divide DataLoader.Train.sampler.batch_size {batch_size}")
+        raise ISEError(f"Arch.bn_group_size {size} does not divide DataLoader.Train.sampler.batch_size {batch_size}; "
+                       "set it to the same, or to null")
     if size % num_instances:
         raise ISEError(f"Arch.bn_group_size {size} must be a multiple of num_instances {num_instances}: a group holds "
                        "whole clusters")

@@ -57,6 +57,7 @@ def cluster_images(features: paddle.Tensor, names: list[str], settings: ClusterS
     """
     host = features.numpy()
     _check_finite(host, names, title)
+    _warn_of_collapse(host, title)
     seconds = dict(seconds)
     with _timed(seconds, "neighbours"):
         # On a GPU where they are; on the CPU without another copy.
@@ -88,6 +89,14 @@ def _check_finite(features, names, title):
         raise ISEError(f"{title} the features of {len(rows)} of {len(names)} images hold NaN or Inf ({shown}): the "
                        "network diverged. Lower the learning rate or switch AMP off and go on from the last good "
                        "checkpoint; if it is always the same few images, look at them")
+
+
+def _warn_of_collapse(features, title):
+    # The mean cosine of all pairs of unit rows is the squared length of their mean.
+    cosine = float(np.square(features.mean(axis=0, dtype=np.float64)).sum())
+    if cosine > 0.999:
+        logger.warning(f"{title} the features of all images are nearly the same (mean cosine {cosine:.5f}): these "
+                       "clusters mean nothing. Start from trained weights, -o Arch.Backbone.pretrained=FILE.pdparams")
 
 
 def _shared_search(features, settings, title) -> np.ndarray:

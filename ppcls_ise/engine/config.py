@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import os
 
 import paddle
@@ -18,6 +19,11 @@ from .cluster_settings import ClusterSettings
 __all__ = ["load_config", "plain_block", "prepare_config"]
 
 DATASETS = ("ReIDImages", "UnlabeledFolder")
+#: Keys of Global, to notice a misspelt one; others are PaddleClas's affair.
+GLOBAL_KEYS = (
+    "best_metric check_ranks checkpoints device epochs eval_during_train eval_interval eval_mode feature_cache "
+    "flip_test image_root image_shape iter_per_epoch output_dir pretrained_model print_batch_step protocol re_ranking "
+    "save_inference_dir save_interval seed start_eval_epoch train_mode update_freq use_visualdl").split()
 DEVICES = ("auto", "cpu", "gpu", "xpu", "npu", "mlu")
 
 
@@ -61,6 +67,10 @@ def prepare_config(config: dict, mode: str) -> dict:
         if not isinstance(config.get(key), dict):
             raise ISEError(f"the config has no block {key}")
     settings = config["Global"]
+    for key in settings:
+        near = difflib.get_close_matches(key, GLOBAL_KEYS, 1, cutoff=0.8)
+        if key not in GLOBAL_KEYS and near:
+            logger.warning(f"Global.{key} is no key that is known here, did you mean {near[0]}?")
     settings["device"] = _device(settings.get("device", "auto"))
     if settings.get("protocol", "market") not in PROTOCOLS:
         raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")

@@ -26,12 +26,15 @@ def extract_splits(config: dict) -> dict[str, Split]:
     Raises:
         ISEError: if there are no training images, or an image cannot be read.
     """
+    evaluation = config["DataLoader"].get("Eval")
+    if not evaluation:
+        raise ISEError("DataLoader.Eval is missing: the page of a run needs labelled images as Query and Gallery. For "
+                       "a folder without labels: python tools/cluster_report.py NAME=OUTPUT_DIR, and its csv files")
     model = build_model(config)
     if config["Global"]["pretrained_model"]:
         load_dygraph_pretrain(model, config["Global"]["pretrained_model"])
     else:
         logger.warning("Global.pretrained_model is not set: these are the features of an untrained network")
-    evaluation = config["DataLoader"]["Eval"]
     blocks = {"train": config["DataLoader"]["Train"]}
     blocks.update({name.lower(): block for name, block in evaluation.items()} if len(evaluation) > 1
                   else {"query": next(iter(evaluation.values()))})

@@ -23,7 +23,7 @@ def model_files(model_dir: str) -> tuple[str, str]:
     weights = os.path.join(model_dir, "inference.pdiparams")
     if program is None or not os.path.isfile(weights):
         raise ISEError(f"{model_dir} holds no exported model (inference.json or .pdmodel, and inference.pdiparams); "
-                       "tools/export_model.py writes one")
+                       "tools/export_model.py writes one (Global.rec_inference_model_dir names its folder)")
     return program, weights
 
 

@@ -104,6 +104,12 @@ def test_every_global_key_of_the_page_is_read():
         assert key in newer or re.search(rf"""["']{key}["']""", sources() + host), key
 
 
+def test_misspelt_global_keys_are_noticed_among_those_of_the_page():
+    from ppcls_ise.engine.config import GLOBAL_KEYS
+
+    assert {f"Global.{key}" for key in GLOBAL_KEYS} == {key for key in ROWS if key.startswith("Global.")}
+
+
 def test_defaults_of_global_keys():
     for key, default in re.findall(r'settings\.get\("(\w+)", ([^()]+)\)', sources()):
         assert ROWS[f"Global.{key}"] == f"`{ast.literal_eval(default)!r}`", key

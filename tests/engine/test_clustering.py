@@ -130,3 +130,17 @@ def test_odd_sets_have_a_defined_outcome(cluster, x, clusters, outliers, eps):
 def test_no_image():
     with pytest.raises(ISEError, match="train: there is no image"):
         extract_features(paddle.nn.Identity(), [], batch_size=4, name="train")
+
+
+def test_collapsed_features_are_told(monkeypatch):
+    from ppcls_ise.engine import clustering
+
+    lines = []
+    monkeypatch.setattr(clustering.logger, "warning", lines.append)
+    rng = np.random.default_rng(0)
+    spread = rng.standard_normal((20, 8))
+    for rows, told in ((spread, 0), (np.ones((20, 8)) + 1e-3 * spread, 1)):
+        lines.clear()
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        clustering._warn_of_collapse(rows.astype("float32"), "[Cluster]")
+        assert len(lines) == told

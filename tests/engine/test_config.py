@@ -94,6 +94,20 @@ def test_overrides_that_name_no_place_are_refused(override, message):
         load_config(str(ROOT / "configs/ISE_demo.yaml"), [override])
 
 
+def test_a_misspelt_global_key_is_told(monkeypatch):
+    from ppcls_ise.engine import config as module
+
+    lines = []
+    monkeypatch.setattr(module.logger, "warning", lines.append)
+    prepared(["Global.epoch=2", "Global.of_another_program=1"])
+    assert len(lines) == 1 and "Global.epoch is no key" in lines[0] and "did you mean epochs?" in lines[0]
+
+
+@pytest.mark.parametrize("text", ["None", "null", "~"])
+def test_nothing_is_written_as_in_python_or_yaml(text):
+    assert load_config(str(ROOT / "configs/ISE_demo.yaml"), [f"Global.seed={text}"])["Global"]["seed"] is None
+
+
 def test_overrides_are_literals_or_strings_and_nothing_is_run():
     config = load_config(str(ROOT / "configs/ISE_demo.yaml"), [
         "Global.protocol=all", "Global.seed=None", "Optimizer.lr.learning_rate=1e-4", "Global.use_visualdl=True",
