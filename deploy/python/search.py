@@ -10,10 +10,14 @@ import _program
 
 
 def main(config):
+    from ppcls_ise.errors import ISEError
     from ppcls_ise.inference import Gallery
     from ppcls_ise.inference.deployment import make_extractor, paths_to_predict, readable_features
 
     block, search = config.get("IndexProcess") or {}, config.get("Search") or {}
+    cameras = search.get("cameras")
+    if not isinstance(cameras, (list, type(None))):
+        raise ISEError(f"Search.cameras is a list, as [1,2] or ['door'], not {cameras!r}")
     paths, found = paths_to_predict(config["Global"]), []
     gallery = Gallery.open(os.path.expanduser(block.get("index_dir") or "."))
     extractor = make_extractor(config["Global"])
@@ -27,7 +31,7 @@ def main(config):
         for row, feature in zip(rows, features):
             camera = camera_of(paths[row])
             found.append((paths[row], gallery.search(
-                feature[None], block.get("return_k") or 10, cameras=search.get("cameras"),
+                feature[None], block.get("return_k") or 10, cameras=cameras,
                 not_cameras=[] if camera is None else [camera], threshold=block.get("score_thres") or -1.0)[0]))
     if not found:
         sys.exit("error: none of the images can be read")

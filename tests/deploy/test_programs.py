@@ -132,6 +132,7 @@ def test_a_gallery_of_another_model_is_not_searched(run, export_model):
     ("build_gallery", "IndexProcess.on_bad_image=pass", "error or skip"),
     ("build_gallery", "Global.rec_inference_model_dir=/nowhere", "no exported model"),
     ("build_gallery", "Global", "should read key.sub=value"),
+    ("search", "Search.cameras=[door]", "Search.cameras is a list"),
     ("search", "Global.infer_imgs=None", "infer_imgs is missing"),
     ("search", "Global.infer_imgs=/nowhere", "/nowhere")])
 def test_mistakes_end_with_one_message(run, program, override, message):
