@@ -1,4 +1,8 @@
 """All tests run with ISE registered at PaddleClas."""
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before Paddle is there: what is compared bit for bit is run so
+
 import paddle
 import pytest
 from helpers import ROOT
