@@ -139,13 +139,25 @@ class ISEModel(RecModel):
         token.stop_gradient = False
         token.register_hook(lambda _: average_gradients(self.parameters()))
 
-        def embed_once_more(x, token):
-            if paddle.is_grad_enabled():
-                self.statistics.hold()
-            pooled, neck = embed(x)
-            return pooled + token.astype(pooled.dtype), neck + token.astype(neck.dtype)
+        def run(x):
+            generator = paddle.get_rng_state()
 
-        return lambda x: recompute(embed_once_more, x, token)
+            def embed_group(x, token):
+                again = paddle.is_grad_enabled()
+                if again:
+                    self.statistics.hold()
+                    after_step = paddle.get_rng_state()
+                    paddle.set_rng_state(generator)  # dropout falls as in the first pass
+                pooled, neck = embed(x)
+                if again:
+                    paddle.set_rng_state(after_step)
+                return pooled + token.astype(pooled.dtype), neck + token.astype(neck.dtype)
+
+            # recompute's own preserve_rng_state turns back the generators of Python and numpy, too, with which the
+            # loader's thread augments the next batches meanwhile.
+            return recompute(embed_group, x, token, preserve_rng_state=False)
+
+        return run
 
     def set_state_dict(self, state_dict, use_structured_name=True):
         """Load a checkpoint of this model or of a bare backbone (no ``backbone.`` names); log what does not match.

@@ -1,3 +1,5 @@
+import random
+
 import numpy as np
 import paddle
 import pytest
@@ -84,3 +86,32 @@ def test_losses_and_memory_are_float32_for_a_half_precision_network():
     assert model.neck.feat_bn.weight.grad.abs().sum() > 0
     model.head.after_step()
     np.testing.assert_allclose(np.linalg.norm(model.head.memory.centroids.numpy(), axis=1), 1, rtol=1e-6)
+
+
+def test_the_feature_cache_repeats_random_layers_and_leaves_other_generators_alone():
+    from ppcls.arch import ISEModel
+
+    results = []
+    for feature_cache in (False, True):
+        paddle.seed(3)
+        model = ISEModel(Backbone={"name": "PPLCNet_x0_25", "dropout_prob": 0.5},
+                         Neck={"name": "BNNeck", "num_features": 1280}, Head={"name": "ISEHead"}, bn_group_size=4,
+                         feature_cache=feature_cache)
+        model.head.start_epoch(np.eye(3, 1280, dtype="float32"), 50, 100)
+        model.train()
+        images = paddle.to_tensor(np.random.default_rng(0).random((8, 3, 64, 32), "float32"))
+        output = model(images, paddle.to_tensor([0, 0, 1, 1, 2, 2, 1, 1]))
+        # The thread that reads images draws from these while the gradient is made; what it drew stays drawn.
+        model.backbone.register_forward_post_hook(lambda *_: drawn.append((random.random(), np.random.rand())))
+        drawn, generators = [], (random.Random(1), np.random.RandomState(1))
+        random.seed(1)
+        np.random.seed(1)
+        (output["features"] * paddle.linspace(0, 1, 1280)).sum().backward()
+        assert len(drawn) == (2 if feature_cache else 0)  # once a group
+        assert [*drawn, (random.random(), np.random.rand())] == [
+            (generators[0].random(), generators[1].rand()) for _ in range(len(drawn) + 1)]
+        after = paddle.rand([3]).numpy()  # what is random after the step is the same, too
+        results.append([after, *(p.grad.numpy() for p in model.parameters() if p.grad is not None)])
+    assert len(results[0]) == len(results[1]) > 50
+    for direct, cached in zip(*results):
+        np.testing.assert_allclose(cached, direct, rtol=1e-4, atol=1e-6 * max(1, np.abs(direct).max()))

@@ -167,12 +167,10 @@ def test_groups_and_cache_train_and_resume(train):
     whole, _ = train(*overrides, name="whole")
     stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_1.pdparams")))[:-9]
     resumed, _ = train(*overrides, f"Global.checkpoints={stem}", name="resumed")
-    # The second pass of the cache was seen to round differently with several threads, so not bit for bit here.
-    for name, value in weights(resumed.output_dir).items():
-        assert np.abs(value - weights(whole.output_dir)[name]).max() < 1e-2, name
+    assert_equal(weights(whole.output_dir), weights(resumed.output_dir))
     without, _ = train("Arch.bn_group_size=8", name="without")
     for name, value in weights(without.output_dir).items():
-        assert np.abs(value - weights(whole.output_dir)[name]).max() < 1e-2, name
+        assert np.abs(value - weights(whole.output_dir)[name]).max() < 1e-3, name
 
 
 def test_a_loss_scaler_without_a_state_is_none():
