@@ -39,17 +39,21 @@ def run(mode, action):
     from ppcls_ise.host import HostError
     try:
         ppcls_ise.register()
+        import paddle.distributed as dist
         from ppcls.engine.engine import Engine
         from ppcls.utils import config as ppcls_config
 
-        from ppcls_ise.engine import load_config, prepare_config
+        from ppcls_ise.engine import load_config, prepare_config, save_config
 
         arguments = ppcls_config.parse_args()
-        config = prepare_config(load_config(arguments.config, arguments.override), mode)
+        given = load_config(arguments.config, arguments.override)
+        config = prepare_config(given, mode)
         if mode != "export":
             make_synthetic_set(config)
         config["profiler_options"] = getattr(arguments, "profiler_options", None)
         engine = build(Engine, config, mode, arguments.config)
+        if mode == "train" and dist.get_rank() == 0:
+            save_config(given, engine.output_dir)
         action(engine)
     except (ISEError, HostError) as error:
         sys.exit(f"error: {error}")

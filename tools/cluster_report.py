@@ -1,8 +1,9 @@
-"""The clusters of finished runs side by side, epoch by epoch, from the pseudo labels they left: a markdown table.
+"""The clusters of runs side by side, epoch by epoch: a markdown table.
 
     python tools/cluster_report.py baseline=output/baseline ISE=output/ISE
 
-Identities and cameras are read off the file names (--pattern, as of the data set).
+from the clusters.csv of each run. With --pattern (as of a data set) identities and cameras are read off the file names
+instead, and the figures worked out anew from pseudo_labels/; so it is for runs that kept no csv file.
 """
 import argparse
 import sys
@@ -15,22 +16,29 @@ COLUMNS = ["clusters", "outliers", "purity", "identities_per_cluster", "clusters
 
 
 def main(argv=None):
-    from ppcls_ise.data.images import MARKET_PATTERN
     from ppcls_ise.errors import ISEError
-    from ppcls_ise.visualize import cluster_history
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="[name=]folder", help="output folders of training runs")
-    parser.add_argument("--pattern", default=MARKET_PATTERN)
+    parser.add_argument("--pattern", help="regular expression with the groups pid and camid")
     parser.add_argument("--columns", nargs="+", default=COLUMNS, help="default: %(default)s")
     parser.add_argument("--every", type=int, default=1, help="epochs between two lines (the last is always shown)")
     arguments = parser.parse_args(argv)
     try:
-        runs = {name or folder: cluster_history(folder, arguments.pattern)
+        runs = {name or folder: history(folder, arguments.pattern)
                 for name, _, folder in (run.rpartition("=") for run in arguments.runs)}
     except ISEError as error:
         sys.exit(f"error: {error}")
     print(markdown(runs, arguments.columns, arguments.every))
+
+
+def history(folder, pattern):
+    """epoch -> figures of its clusters."""
+    from ppcls_ise.visualize import cluster_history, run_tables
+
+    if pattern:
+        return cluster_history(folder, pattern)
+    return run_tables(folder)["clusters"] or cluster_history(folder)
 
 
 def markdown(runs, columns, every=1):
@@ -49,7 +57,7 @@ def markdown(runs, columns, every=1):
 def _shown(value):
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.2f}" if value > 1 else f"{value:.3f}".lstrip("0")
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}" if value > 1 else f"{value:.3f}".lstrip("0")
 
 
 if __name__ == "__main__":

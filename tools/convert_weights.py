@@ -96,7 +96,7 @@ def plain_batches(config, size=64):
     import ppcls.data
     from tqdm import tqdm
 
-    from ppcls_ise.engine.config import plain_block
+    from ppcls_ise.engine.loader_blocks import plain_block
 
     dataset = config["DataLoader"]["Train"]["dataset"]
     options = {key: value for key, value in dataset.items() if key != "name"}

@@ -43,12 +43,12 @@ def report(config, folder=None, queries=8):
     from ppcls_ise.clustering import pseudo_labels
     from ppcls_ise.engine import ClusterSettings
     from ppcls_ise.engine.offline import extract_splits
-    from ppcls_ise.visualize import ImageSet, write_report
+    from ppcls_ise.visualize import ImageSet, run_tables, write_report
 
     settings, output = config["Global"], config["Global"]["output_dir"]
     splits = extract_splits(config)
     sets = {name: ImageSet(split.features, split.images.pids, split.images.camids,
-                           [split.images.list.path(i) for i in range(len(split.images))])
+                           [split.images.list.path(i) for i in range(len(split.images))], split.images.list.cameras)
             for name, split in splits.items()}
     say("clusters")
     cluster = ClusterSettings.from_config(config)
@@ -56,7 +56,7 @@ def report(config, folder=None, queries=8):
     return write_report(
         folder or os.path.join(output, "report"), os.path.basename(os.path.normpath(output)),
         f"{settings['pretrained_model'] or 'untrained'} · {len(labels)} training images", sets["train"], labels,
-        read_tables(output), retrieval(config, splits, sets, queries) if "query" in sets else None,
+        run_tables(output), retrieval(config, splits, sets, queries) if "query" in sets else None,
         settings.get("best_metric", "mAP"), say)
 
 
@@ -74,17 +74,6 @@ def retrieval(config, splits, sets, queries):
     text = ", ".join([f"protocol {rules['protocol']}"]
                      + [name.replace("_", " ") for name in ("flip_test", "re_ranking") if config["Global"].get(name)])
     return Retrieval(query, gallery, lists, metric.summary(result), text)
-
-
-def read_tables(output):
-    """The csv files of a run; of one that kept none, its clusters by the pseudo labels it left."""
-    from ppcls_ise.engine.epoch_table import read_table
-    from ppcls_ise.visualize import cluster_history
-
-    tables = {name: read_table(os.path.join(output, f"{name}.csv")) for name in ("clusters", "training", "evaluation")}
-    if not tables["clusters"] and os.path.isdir(os.path.join(output, "pseudo_labels")):
-        tables["clusters"] = {epoch: {"epoch": epoch, **row} for epoch, row in cluster_history(output).items()}
-    return tables
 
 
 def say(step):

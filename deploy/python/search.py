@@ -10,16 +10,14 @@ import _program
 
 
 def main(config):
-    from ppcls_ise.errors import ISEError
     from ppcls_ise.inference import Gallery
-    from ppcls_ise.inference.deployment import make_extractor, paths_to_predict, readable_features
+    from ppcls_ise.inference.deployment import check_cameras, make_extractor, paths_to_predict, readable_features
 
     block, search = config.get("IndexProcess") or {}, config.get("Search") or {}
     cameras = search.get("cameras")
-    if not isinstance(cameras, (list, type(None))):
-        raise ISEError(f"Search.cameras is a list, as [1,2] or ['door'], not {cameras!r}")
     paths, found = paths_to_predict(config["Global"]), []
     gallery = Gallery.open(os.path.expanduser(block.get("index_dir") or "."))
+    check_cameras(cameras, gallery)
     extractor = make_extractor(config["Global"])
     gallery.check_model(extractor)
     camera_of = _query_camera(search, block)
@@ -42,6 +40,7 @@ def _query_camera(search, block):
     """The camera of a query that is to be left out, read from its name as those of the gallery were."""
     from ppcls_ise.data.listing import MARKET_PATTERN
     from ppcls_ise.errors import ISEError
+    from ppcls_ise.inference.deployment import number_or_name
 
     if not search.get("other_cameras"):
         return lambda path: None
@@ -51,7 +50,7 @@ def _query_camera(search, block):
         match = pattern.search(os.path.basename(path)) or pattern.search(path)
         if match is None or "camid" not in pattern.groupindex:
             raise ISEError(f"Search.other_cameras: {path} does not tell its camera by IndexProcess.pattern")
-        return int(match["camid"]) if match["camid"].isdigit() else match["camid"]
+        return number_or_name(match["camid"])
 
     return camera
 
@@ -72,11 +71,11 @@ def _write(search, gallery, found):
         print(f"\n{search['json']}")
     if search.get("picture"):
         from ppcls_ise.visualize import contact_sheet
-        from ppcls_ise.visualize.pictures import PLAIN
+        from ppcls_ise.visualize.pictures import PLAIN, camera_label
 
         contact_sheet([[(query, "#1c2333", "query"),
-                        *((gallery.image_path(match.id), PLAIN, f"{match.similarity:.2f}"
-                           + (f" c{match.entry['camid']}" if "camid" in match.entry else "")) for match in matches)]
+                        *((gallery.image_path(match.id), PLAIN,
+                           f"{match.similarity:.2f} {camera_label(match.entry.get('camid'))}") for match in matches)]
                        for query, matches in found]).save(search["picture"])
         print(f"\n{search['picture']}")
 

@@ -31,6 +31,7 @@ Cameras = Annotated[Optional[str], Form(max_length=1000, description="cameras be
 Camera = Annotated[Optional[str], Query(max_length=100)]
 Number = Annotated[int, Path(ge=0, lt=2**63)]
 Identity = Annotated[Optional[int], Form(ge=-(2**31), lt=2**31)]
+CameraName = Annotated[Optional[str], Form(min_length=1, max_length=100, description="a number or a name")]
 Credentials = Annotated[Optional[HTTPAuthorizationCredentials], Depends(HTTPBearer(auto_error=False))]
 
 
@@ -89,7 +90,7 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
                         headers={"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"})
 
     @app.post("/gallery", status_code=201, summary="Append an image", dependencies=[Depends(authorised)])
-    async def append(image: Upload, pid: Identity = None, camid: Identity = None):
+    async def append(image: Upload, pid: Identity = None, camid: CameraName = None):
         return await work(service.append, await image.read(), pid, camid)
 
     @app.delete("/gallery/{number}", summary="Remove an image", dependencies=[Depends(authorised)])

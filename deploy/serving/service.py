@@ -15,6 +15,7 @@ from PIL import Image
 from ppcls_ise.data.reading import to_rgb
 from ppcls_ise.errors import ISEError
 from ppcls_ise.inference import FeatureExtractor, Gallery
+from ppcls_ise.inference.deployment import number_or_name
 from ppcls_ise.inference.gallery_files import current_generation, locked
 
 __all__ = ["Limits", "RefusedError", "SearchService"]
@@ -92,8 +93,8 @@ class SearchService:
         return {"matches": [{**self._shown(match.entry), "similarity": round(match.similarity, 6)}
                             for match in matches]}
 
-    def append(self, data: bytes, pid: int | None, camid: int | None) -> dict:
-        """Keep an uploaded image in the gallery; the same pixels again replace it.
+    def append(self, data: bytes, pid: int | None, camid: str | None) -> dict:
+        """Keep an uploaded image in the gallery, camera as text; the same pixels again replace it.
 
         Raises:
             RefusedError: if the upload is no image within the limits.
@@ -106,7 +107,8 @@ class SearchService:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         Image.fromarray(pixels).save(path + ".new", "PNG")
         os.replace(path + ".new", path)
-        entry = {"path": path, **{key: value for key, value in (("pid", pid), ("camid", camid)) if value is not None}}
+        camera = None if camid is None else number_or_name(camid)
+        entry = {"path": path, **{key: value for key, value in (("pid", pid), ("camid", camera)) if value is not None}}
         gallery, ids = self._change(lambda gallery: gallery.append(feature, [entry]))
         return {"id": ids[0], "images": len(gallery)}
 

@@ -62,7 +62,9 @@ class ISEModel(RecModel):
                 raise
             raise ISEError(f"Arch.Backbone.pretrained is {pretrained}, for which PaddleClas downloads weights: "
                            f"{error}. Without a network get the file elsewhere, or torchvision's through "
-                           "tools/convert_weights.py, and name it: -o Arch.Backbone.pretrained=FILE.pdparams"
+                           "tools/convert_weights.py, and name it: -o Arch.Backbone.pretrained=FILE.pdparams. "
+                           "-o Arch.Backbone.pretrained=False starts from random weights, which is enough to try the "
+                           "program out, but no start for clustering real images"
                            ) from error
         if not stop:
             pooled_feature(self.backbone, name)

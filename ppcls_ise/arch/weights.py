@@ -34,7 +34,8 @@ def check_fit(layer: nn.Layer, state: dict) -> str:
     wrong = [f"{key} {list(state[key].shape)} instead of {list(value.shape)}"
              for key, value in own.items() if key in state and list(state[key].shape) != list(value.shape)]
     if wrong:
-        raise ISEError("weights of another architecture: " + _some(wrong))
+        raise ISEError(f"weights of another architecture: {_some(wrong)}; those of a training run need its config, "
+                       "which is config.yaml in its output folder")
     common = [key for key in own if key in state]
     wrong = [f"{key} {_dtype(state[key])} instead of {_dtype(own[key])}" for key in common
              if _dtype(state[key]) != _dtype(own[key])]

@@ -2,22 +2,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections import Counter
 from typing import Callable, NamedTuple
 
 import numpy as np
 
 from ..errors import ISEError
-from .images import ReIDImages, UnlabeledFolder
+from .images import DATASETS
 from .layouts import LAYOUTS, find_layout
 from .listing import ImageList
 from .reading import ADVICE, read_image, shown, threaded
 
 __all__ = ["Finding", "SplitReport", "check_data"]
 
-DATASETS = {"ReIDImages": ReIDImages, "UnlabeledFolder": UnlabeledFolder}
 TINY = 16  # pixels
 _EXAMPLES = 3
+#: What names that tell a camera look like, and how many cameras are still believed to be cameras.
+_CAMERA_NAMES, _MOST_CAMERAS = (r"cam(?P<camid>\d+)", r"_c(?P<camid>\d+)"), 64
 _NOT_LISTING = ("name", "transform_ops", "cache", "cache_dir", "on_bad_image")
 
 
@@ -38,12 +41,13 @@ class SplitReport(NamedTuple):
 
     def row(self) -> list[str]:
         """Cells of a table: split, images, identities, cameras, sizes."""
-        def distinct(ids):
-            return "unknown" if ids is None else str(len(set(ids.tolist())))
+        def distinct(ids, names=None):
+            return "unknown" if ids is None else str(len(set(ids.tolist()))) + (f" ({_some(names)})" if names else "")
 
         sizes = [" x ".join(str(int(value)) for value in np.quantile(self.sizes, q, axis=0, method="nearest"))
                  for q in (0, 0.5, 1)] if len(self.sizes) else ["-"]
-        return [self.name, str(len(self.list.names)), distinct(self.list.pids), distinct(self.list.camids),
+        return [self.name, str(len(self.list.names)), distinct(self.list.pids),
+                distinct(self.list.camids, self.list.cameras),
                 sizes[0] if len(set(sizes)) == 1 else " / ".join(sizes)]
 
 
@@ -72,7 +76,7 @@ def check_data(config: dict, progress: Callable = lambda items, total, name: ite
             findings.append(Finding(True, name, str(error)))
             continue
         reports[name], digests[name], found = _read(name, images, dataset, progress)
-        findings += found
+        findings += found + _untold_cameras(name, images, dataset)
     findings += _same_files(digests) + _identities(reports, config["Global"].get("protocol", "market"))
     return list(reports.values()), findings
 
@@ -116,6 +120,27 @@ def _read(name, images, dataset, progress):
     for row, _, digest in good:
         digests.setdefault(digest, []).append(shown(images.names[row]))
     return SplitReport(name, images, sizes), digests, findings
+
+
+def _untold_cameras(name, images, dataset):
+    """Folders or names that look as if they told the camera, of a data set that is not asked to read it."""
+    if images.camids is not None or dataset["name"] != "UnlabeledFolder":
+        return []
+
+    def few(cameras):
+        return None not in cameras and 1 < len(set(cameras)) <= _MOST_CAMERAS
+
+    key = f"DataLoader.{name}.dataset.cameras"
+    for pattern in _CAMERA_NAMES:
+        found = [re.search(pattern, os.path.basename(path)) for path in images.names]
+        if few([match and match["camid"] for match in found]):
+            return [Finding(False, name, f"the names look as if they told the camera ({shown(images.names[0])}): if "
+                            f"so, set {key} to '{pattern}', so that training mixes cameras")]
+    folders = [os.path.basename(os.path.dirname(path)) or None for path in images.names]
+    if few(folders):
+        return [Finding(False, name, f"the images lie in {len(set(folders))} folders ({_some(sorted(set(folders)))}): "
+                        f"if each is a camera, set {key}=folder, so that training mixes cameras")]
+    return []
 
 
 def _look_at(path):

@@ -17,7 +17,7 @@ from .reading import ADVICE, read_image, threaded
 from .sampler import Draw
 from .transforms import PixelTable
 
-__all__ = ["MARKET_PATTERN", "ImageList", "ReIDImages", "UnlabeledFolder", "list_images", "read_image"]
+__all__ = ["DATASETS", "MARKET_PATTERN", "ImageList", "ReIDImages", "UnlabeledFolder", "list_images", "read_image"]
 
 BAD_IMAGE_POLICIES = ("error", "skip")
 #: The name of an image's folder, as ``cameras: folder`` of UnlabeledFolder.
@@ -189,10 +189,15 @@ class UnlabeledFolder(ReIDImages):
         for key in ("layout", "split", "pattern"):
             if key in options:
                 raise ISEError(f"UnlabeledFolder has no {key}: it knows no identities; use ReIDImages")
-        pattern = _FOLDER if cameras == "folder" else cameras
+        pattern, called = (_FOLDER, "cameras: folder") if cameras == "folder" else (cameras, f"cameras '{cameras}'")
         if pattern and "(?P<pid>" in pattern:
             raise ISEError("UnlabeledFolder knows no identities: cameras has the group camid only")
-        super().__init__(transform_ops, image_root, cls_label_path=cls_label_path, pattern=pattern, **options)
+        super().__init__(transform_ops, image_root, cls_label_path=cls_label_path, pattern=pattern, called=called,
+                         **options)
+
+
+#: Data sets that this package trains on, by the name that a config gives them.
+DATASETS = {"ReIDImages": ReIDImages, "UnlabeledFolder": UnlabeledFolder}
 
 
 def _verify(path):

@@ -26,6 +26,7 @@ class ImageList(NamedTuple):
     names: list[str]  #: paths relative to ``root``
     pids: np.ndarray | None  #: int64 [N], identities; 0 is a distractor, -1 junk. None: not known
     camids: np.ndarray | None  #: int64 [N], cameras. None: not known
+    cameras: tuple[str, ...] | None = None  #: name of camera 0, 1, ... where the file names tell no numbers
 
     def path(self, index: int) -> str:
         """File of image ``index``."""
@@ -34,11 +35,17 @@ class ImageList(NamedTuple):
     def take(self, rows) -> ImageList:
         """The images ``rows``, in that order."""
         return ImageList(self.root, [self.names[row] for row in rows], *(
-            None if ids is None else ids[rows] for ids in (self.pids, self.camids)))
+            None if ids is None else ids[rows] for ids in (self.pids, self.camids)), self.cameras)
+
+    def camera(self, index: int) -> str | None:
+        """Name or number of the camera of image ``index``, None where it is not known."""
+        if self.camids is None or self.camids[index] < 0:
+            return None
+        return str(self.camids[index]) if self.cameras is None else self.cameras[self.camids[index]]
 
 
 def list_images(image_root: str, cls_label_path=".", image_dir: str = "", pattern: str | None = MARKET_PATTERN,
-                keep_junk: bool = False) -> ImageList:
+                keep_junk: bool = False, called: str | None = None) -> ImageList:
     """List a split of a data set by what its file names tell.
 
     Args:
@@ -50,6 +57,7 @@ def list_images(image_root: str, cls_label_path=".", image_dir: str = "", patter
         pattern: regular expression, searched in the file name and, where that does not match, in the path below
             ``image_root``. Its groups ``pid`` and ``camid`` are optional: what is not named is not known. A camera
             that is no number counts by its place among the sorted names. None: nothing is known.
+        called: what errors call the pattern: the key that its user set, and the value.
         keep_junk: keep images of pid -1 (detections of no use to any protocol) instead of leaving them out.
 
     Raises:
@@ -57,10 +65,11 @@ def list_images(image_root: str, cls_label_path=".", image_dir: str = "", patter
     """
     root = os.path.expanduser(image_root)
     names = _names(root, cls_label_path, image_dir)
-    found = _identify(names, pattern)
-    pids = _integers(found["pid"], names, pattern) if "pid" in found else None
-    camids = _cameras(found["camid"]) if "camid" in found else None
-    images = ImageList(root, names, pids, camids)
+    called = called or f"pattern '{pattern}'"
+    found = _identify(names, pattern, called)
+    pids = _integers(found["pid"], names, called) if "pid" in found else None
+    camids, cameras = _cameras(found["camid"]) if "camid" in found else (None, None)
+    images = ImageList(root, names, pids, camids, cameras)
     if pids is None or keep_junk:
         return images
     return images.take(np.flatnonzero(pids != JUNK))
@@ -108,40 +117,41 @@ def _walk(folder):
         yield from (os.path.join(place, name) for name in files if name.lower().endswith(SUFFIXES))
 
 
-def _identify(names, pattern):
+def _identify(names, pattern, called):
     """Group name -> its text in every file's name."""
     if pattern is None:
         return {}
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise ISEError(f"the data set's pattern {pattern!r} is no regular expression: {error}") from error
+        raise ISEError(f"{called} is no regular expression: {error}") from error
     unknown = set(expression.groupindex) - {"pid", "camid"}
     if unknown or not expression.groupindex:
-        raise ISEError(f"the data set's pattern {pattern!r} needs the groups (?P<pid>...) and/or (?P<camid>...)"
+        raise ISEError(f"{called} needs the groups (?P<pid>...) and/or (?P<camid>...)"
                        + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
     matches = [expression.search(os.path.basename(name)) or expression.search(name) for name in names]
     if None in matches:
         missed = [name for name, match in zip(names, matches) if match is None]
-        raise ISEError(f"{shown(missed[0])} does not match the pattern {pattern!r} for identity and camera "
-                       f"({len(missed)} of {len(names)} images do not); set the data set's pattern, or use "
-                       "UnlabeledFolder for images whose names tell nothing")
+        raise ISEError(f"{shown(missed[0])} does not match {called} ({len(missed)} of {len(names)} images do not); "
+                       "mend it, or set it to null if the names tell nothing")
     return {group: [match[group] for match in matches] for group in expression.groupindex}
 
 
-def _integers(texts, names, pattern):
+def _integers(texts, names, called):
     try:
         return np.array([int(text) for text in texts], np.int64)
     except (TypeError, ValueError):
         wrong = next(i for i, text in enumerate(texts) if not re.fullmatch(r"-?\d+", text or ""))
-        raise ISEError(f"{shown(names[wrong])}: pattern {pattern!r} finds the identity {texts[wrong]!r}, which is no "
+        raise ISEError(f"{shown(names[wrong])}: {called} finds the identity {texts[wrong]!r}, which is no "
                        "integer") from None
 
 
 def _cameras(texts):
+    """Camera ids, and their names if they are no numbers."""
     if all(re.fullmatch(r"\d+", text or "") for text in texts):
-        return np.array([int(text) for text in texts], np.int64)
-    return np.unique(np.array([text or "" for text in texts]), return_inverse=True)[1].astype(np.int64)
+        return np.array([int(text) for text in texts], np.int64), None
+    names, camids = np.unique(np.array([text or "" for text in texts]), return_inverse=True)
+    return camids.astype(np.int64), tuple(names.tolist())
 
 
 def neighbourhood(folder: str, limit: int = 8) -> str:

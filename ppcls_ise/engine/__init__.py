@@ -1,7 +1,7 @@
 """As ppcls/engine: the clustering hook around PaddleClas's engine, extraction and evaluation."""
 from .checkpoints import load_pretrained, load_whole, save_whole
 from .cluster_settings import ClusterSettings
-from .config import load_config, prepare_config
+from .config import load_config, prepare_config, save_config
 from .evaluation import choose_evaluation, log_best_and_last, query_and_gallery
 from .export import export
 from .extraction import extract_features
@@ -11,4 +11,4 @@ from .train_ise import train_epoch_ise
 
 __all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "choose_loader", "export", "extract_features",
            "load_config", "load_pretrained", "load_whole", "log_best_and_last", "prepare_config", "query_and_gallery",
-           "save_whole", "train_epoch_ise"]
+           "save_config", "save_whole", "train_epoch_ise"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 import os
 
 import paddle
@@ -10,15 +11,16 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 
 from ..arch.bn_groups import check_group_size
+from ..data.images import DATASETS
 from ..errors import ISEError
 from ..metric import PROTOCOLS, ReIDMetric
 from ..overrides import apply_override
 from .checkpoints import settle
 from .cluster_settings import ClusterSettings
+from .loader_blocks import check_sizes, complete_image_root, plain_block
 
-__all__ = ["load_config", "plain_block", "prepare_config"]
+__all__ = ["load_config", "plain_dicts", "prepare_config", "save_config"]
 
-DATASETS = ("ReIDImages", "UnlabeledFolder")
 #: Keys of Global, to notice a misspelt one; others are PaddleClas's affair.
 GLOBAL_KEYS = (
     "best_metric check_ranks checkpoints device epochs eval_during_train eval_interval eval_mode feature_cache "
@@ -47,6 +49,37 @@ def load_config(path: str, overrides=()) -> dict:
     for override in overrides:
         apply_override(config, override)
     return config
+
+
+def save_config(config: dict, folder: str) -> str:
+    """Keep the config of a run, overrides included, in its output folder: what evaluates, exports or looks at the run
+    needs to name nothing else.
+
+    ``Global.checkpoints`` is left out: where a resumed run was taken up again is no part of what it is.
+
+    Args:
+        config: of :func:`load_config`; ``load_config`` of the file gives it again.
+        folder: made where it is missing.
+
+    Returns:
+        The path of ``config.yaml`` in it.
+    """
+    import yaml
+
+    config = plain_dicts(config)
+    config["Global"]["checkpoints"] = None
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "config.yaml")
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write("# The config of this run, with its overrides.\n")
+        yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)
+    os.replace(path + ".new", path)
+    return path
+
+
+def plain_dicts(config: dict) -> dict:
+    """A copy of nothing but dicts, lists, text and numbers, none of them twice, as yaml writes best."""
+    return json.loads(json.dumps(config))
 
 
 def prepare_config(config: dict, mode: str) -> dict:
@@ -82,11 +115,14 @@ def prepare_config(config: dict, mode: str) -> dict:
         raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
+    loaders = config.get("DataLoader") or {}
     evaluates = mode == "eval" or (mode == "train" and settings.get("eval_during_train"))
-    if evaluates and not (config.get("DataLoader") or {}).get("Eval"):
+    if evaluates and not loaders.get("Eval"):
         raise ISEError("DataLoader.Eval is missing: an evaluation needs labelled images as Query and Gallery; to train "
                        "without, set Global.eval_during_train: False")
-    _complete_image_root(settings.get("image_root"), config.get("DataLoader"))
+    complete_image_root(settings.get("image_root"), loaders)
+    if config["Arch"].get("name") == "ISEModel":
+        check_sizes(settings.get("image_shape"), loaders)
     config.setdefault("profiler_options", None)
     if mode == "export" and not settings["pretrained_model"]:
         raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
@@ -143,41 +179,6 @@ def _weights_path(key, path, mode):
         if not os.path.isfile(stem + suffix):
             raise ISEError(f"Global.{key}: there is no file {stem + suffix}")
     return stem
-
-
-def _complete_image_root(root, loaders):
-    """``Global.image_root`` is the root of every data set that names none."""
-    loaders = loaders or {}
-    evaluation = loaders.get("Eval") or {}
-    for block in [loaders.get("Train"), *evaluation.values()]:
-        dataset = (block or {}).get("dataset") or {}
-        if root and dataset.get("name") in DATASETS:
-            dataset.setdefault("image_root", root)
-
-
-def plain_block(config: dict) -> dict:
-    """The block that says how images are read without augmentation, for clustering and export.
-
-    It is ``DataLoader.Cluster`` if there is one, else the ``Query`` (or only block) of ``DataLoader.Eval``.
-
-    Returns:
-        ``dataset`` with ``transform_ops``, ``sampler`` with ``batch_size``, ``loader``.
-
-    Raises:
-        ISEError: if there is neither, or ``Cluster`` names images of its own.
-    """
-    loaders = config.get("DataLoader") or {}
-    block, evaluation = loaders.get("Cluster"), loaders.get("Eval")
-    if block:
-        others = set(block.get("dataset") or {}) - {"transform_ops"}
-        if others or not block.get("dataset"):
-            raise ISEError("DataLoader.Cluster.dataset has transform_ops only: the images are those of "
-                           f"DataLoader.Train{', so leave out ' + ', '.join(sorted(others)) if others else ''}")
-        return block
-    if not evaluation:
-        raise ISEError("DataLoader.Eval is missing, and there is no DataLoader.Cluster: one of them has to name the "
-                       "transforms without augmentation")
-    return evaluation.get("Query") or next(iter(evaluation.values()))
 
 
 def _complete_training(config):

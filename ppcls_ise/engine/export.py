@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 
 import yaml
 from ppcls.utils import logger
 
-from .config import plain_block
+from .config import plain_dicts
+from .loader_blocks import plain_block
 
 __all__ = ["export"]
 
@@ -32,7 +32,7 @@ def export(engine, onnx: bool = False) -> str:
     if not normalize:
         engine.config["Arch"]["infer_output_key"] = "neck"
     engine.export()
-    config = json.loads(json.dumps(engine.config))  # plain dicts, which yaml can write
+    config = plain_dicts(engine.config)
     described = {"image_shape": config["Global"]["image_shape"],
                  "feature_size": config["Arch"]["Neck"]["num_features"], "normalized": bool(normalize),
                  "model": _digest(os.path.join(config["Global"]["save_inference_dir"], "inference.pdiparams"))}

@@ -8,7 +8,7 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 
 from ..metric import cluster_report
-from .epoch_table import EpochTable
+from ..metric.epoch_table import EpochTable
 
 __all__ = ["RunReport", "run_report"]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from typing import Callable
 
@@ -17,8 +18,8 @@ from .extractor import FeatureExtractor
 from .gallery import KINDS, Gallery
 from .gallery_files import locked
 
-__all__ = ["listed_entries", "make_extractor", "paths_to_predict", "read_config", "readable_features",
-           "update_gallery"]
+__all__ = ["check_cameras", "listed_entries", "make_extractor", "number_or_name", "paths_to_predict", "read_config",
+           "readable_features", "update_gallery"]
 
 COLUMNS = ("path", "pid", "camid")
 OPERATIONS = ("new", "append", "remove")
@@ -88,9 +89,10 @@ def listed_entries(block: dict) -> list[dict]:
     if not root:
         raise ISEError("IndexProcess.image_root is missing: the folder of the images")
     if not file:
-        images = list_images(root, pattern=block.get("pattern", MARKET_PATTERN))
-        known = {key: ids for key, ids in (("pid", images.pids), ("camid", images.camids)) if ids is not None}
-        return [{"path": name, **{key: int(ids[row]) for key, ids in known.items()}}
+        pattern = block.get("pattern", MARKET_PATTERN)
+        images = list_images(root, pattern=pattern, called=f"IndexProcess.pattern '{pattern}'")
+        return [{"path": name, **({} if images.pids is None else {"pid": int(images.pids[row])}),
+                 **({} if images.camids is None else {"camid": number_or_name(images.camera(row))})}
                 for row, name in enumerate(images.names)]
     try:
         with open(os.path.expanduser(file), encoding="utf-8-sig", errors="surrogateescape") as lines:
@@ -124,10 +126,28 @@ def _from_columns(block):
             raise ISEError(f"{place} has {len(values)} columns between {delimiter!r}, IndexProcess.columns names "
                            f"{len(columns)}: {', '.join(columns)}")
         named = dict(zip(columns, values))
-        return {name: int(value) if name in ("pid", "camid") and value.lstrip("-").isdigit() else value
-                for name, value in named.items()}
+        return {name: number_or_name(value) if name in ("pid", "camid") else value for name, value in named.items()}
 
     return parse
+
+
+def number_or_name(text: str) -> int | str:
+    """An identity or a camera as a gallery keeps it: a number where it is one, else its name."""
+    return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text
+
+
+def check_cameras(cameras: list | None, gallery: Gallery) -> None:
+    """``Search.cameras`` names cameras of the gallery.
+
+    Raises:
+        ISEError: naming the one that does not, and those there are.
+    """
+    if not isinstance(cameras, (list, type(None))):
+        raise ISEError(f"Search.cameras is a list, as [1,2] or ['door'], not {cameras!r}")
+    for camera in cameras or ():
+        if camera not in gallery.cameras:
+            raise ISEError(f"Search.cameras: the gallery has no camera {camera!r}; it has "
+                           f"{', '.join(map(repr, gallery.cameras)) or 'none that is known'}")
 
 
 def readable_features(extractor: FeatureExtractor, paths: Iterable[str],

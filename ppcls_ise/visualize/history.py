@@ -1,4 +1,4 @@
-"""The clusters of a run over its epochs, from the pseudo labels it left: for runs long done too."""
+"""What a run left of its epochs: its csv files, or the clusters by the pseudo labels of runs that kept none."""
 from __future__ import annotations
 
 import os
@@ -9,6 +9,25 @@ import numpy as np
 from ..data.images import MARKET_PATTERN
 from ..errors import ISEError
 from ..metric import cluster_report
+from ..metric.epoch_table import read_table
+
+TABLES = ("clusters", "training", "evaluation")
+
+
+def run_tables(folder: str) -> dict[str, dict[int, dict]]:
+    """Figures of a run.
+
+    Args:
+        folder: its output folder, with ``clusters.csv``, ``training.csv`` and ``evaluation.csv``, or at least
+            ``pseudo_labels/``.
+
+    Returns:
+        ``clusters``, ``training``, ``evaluation``: each epoch -> figures, empty where nothing was kept.
+    """
+    tables = {name: read_table(os.path.join(folder, f"{name}.csv")) for name in TABLES}
+    if not tables["clusters"] and os.path.isdir(os.path.join(folder, "pseudo_labels")):
+        tables["clusters"] = {epoch: {"epoch": epoch, **row} for epoch, row in cluster_history(folder).items()}
+    return tables
 
 
 def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dict]:
@@ -23,7 +42,7 @@ def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dic
         epoch -> figures of :func:`ppcls_ise.metric.cluster_report`.
 
     Raises:
-        ISEError: if there are no pseudo labels.
+        ISEError: if there are no pseudo labels, or for a pattern that is none or finds no numbers.
     """
     place = os.path.join(folder, "pseudo_labels")
     names = os.listdir(place) if os.path.isdir(place) else []
@@ -42,7 +61,10 @@ def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dic
 
 
 def _identify(paths, pattern):
-    expression = re.compile(pattern)
-    found = [expression.search(os.path.basename(path)) for path in paths]
-    return tuple(np.array([int(match[group]) if match else -1 for match in found])
-                 if group in expression.groupindex else None for group in ("pid", "camid"))
+    try:
+        expression = re.compile(pattern)
+        found = [expression.search(os.path.basename(path)) or expression.search(path) for path in paths]
+        return tuple(np.array([int(match[group]) if match else -1 for match in found])
+                     if group in expression.groupindex else None for group in ("pid", "camid"))
+    except (re.error, ValueError) as error:
+        raise ISEError(f"pattern '{pattern}': {error}") from error

@@ -75,12 +75,11 @@ def shown(value) -> str:
 
 
 def rank_list_row(query: dict, matches: list[dict]) -> str:
-    """A query and its tiles, each ``{path, camid, similarity, right}``; the query ``{path, pid, camid, ap}``."""
-    camera = _camera(query["camid"])
-    tiles = [_tile(query["path"], "query", f"query{camera}<br>AP {query['ap']:.2f}",
+    """A query and its tiles, each ``{path, camera, similarity, right}``; the query ``{path, pid, camera, ap}``."""
+    tiles = [_tile(query["path"], "query", f"query {escape(query['camera'])}<br>AP {query['ap']:.2f}",
                    f"query, identity {query['pid']}")]
     results = [_tile(match["path"], "good" if match["right"] else "bad",
-                     f"<b>{'✓' if match['right'] else '✗'}</b> {match['similarity']:.2f}{_camera(match['camid'])}",
+                     f"<b>{'✓' if match['right'] else '✗'}</b> {match['similarity']:.2f} {escape(match['camera'])}",
                      f"rank {rank}, {'the same person' if match['right'] else 'another person'}")
                for rank, match in enumerate(matches, 1)]
     return f'<div class="row">{tiles[0]}<div class="tiles">{"".join(results)}</div></div>'
@@ -92,10 +91,6 @@ def sheet_row(title: str, images: list[dict]) -> str:
                           group_colour(image["group"]) if image["group"] >= 0 else "")
                     for image in images)
     return f'<p class="sheet">{escape(title)}</p><div class="tiles">{tiles}</div>'
-
-
-def _camera(camid):
-    return "" if camid is None else f" c{camid}"
 
 
 def _tile(path, kind, caption, alt, colour=""):

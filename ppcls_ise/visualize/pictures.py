@@ -31,6 +31,11 @@ def data_uri(path: str) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
+def camera_label(camera: int | str | None) -> str:
+    """A camera in a caption: ``c3`` for a number, a name as it is, nothing where it is not known."""
+    return "" if camera is None else f"c{camera}" if isinstance(camera, int) else camera
+
+
 def contact_sheet(rows: list[list[tuple[str, str, str]]]) -> Image.Image:
     """Rows of framed crops on one picture.
 

@@ -10,7 +10,7 @@ from ..metric import cluster_report
 from . import page
 from .charts import group_colour, line_chart, scatter, standalone
 from .embedding import choose_for_map, flatten
-from .pictures import BAD, GOOD, PLAIN, contact_sheet
+from .pictures import BAD, GOOD, PLAIN, camera_label, contact_sheet
 from .selection import RankList, cluster_sheets
 
 #: Charts: title -> (table of the run, columns or an ending of theirs, the values are fractions).
@@ -40,10 +40,13 @@ class ImageSet(NamedTuple):
     pids: np.ndarray | None  #: int [N], None where identities are not known
     camids: np.ndarray | None  #: int [N]
     paths: list[str]
+    cameras: tuple[str, ...] | None = None  #: name of camera 0, 1, ... where they have names
 
-    def camera(self, index: int):
-        """Camera of an image, None where it is not known."""
-        return None if self.camids is None or self.camids[index] < 0 else int(self.camids[index])
+    def camera(self, index: int) -> str:
+        """Camera of an image in a caption, empty where it is not known."""
+        if self.camids is None or self.camids[index] < 0:
+            return ""
+        return camera_label(int(self.camids[index]) if self.cameras is None else self.cameras[self.camids[index]])
 
 
 class Retrieval(NamedTuple):
@@ -163,7 +166,8 @@ def _maps(folder, training, labels):
 
 def _title(training, labels, index):
     known = {"cluster": labels[index] if labels[index] >= 0 else "none",
-             "identity": None if training.pids is None else training.pids[index], "camera": training.camera(index)}
+             "identity": None if training.pids is None else training.pids[index],
+             "camera": training.camera(index) or None}
     return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
@@ -171,14 +175,14 @@ def _rank_lists(folder, retrieval):
     query, gallery = retrieval.query, retrieval.gallery
     rows, sheet = [], []
     for found in retrieval.lists:
-        top = [{"path": gallery.paths[g], "camid": gallery.camera(g), "similarity": float(similarity), "right": right}
+        top = [{"path": gallery.paths[g], "camera": gallery.camera(g), "similarity": float(similarity), "right": right}
                for g, similarity, right in zip(found.matches, found.similarity, found.right)]
         q = found.query
-        rows.append(page.rank_list_row({"path": query.paths[q], "pid": int(query.pids[q]), "camid": query.camera(q),
+        rows.append(page.rank_list_row({"path": query.paths[q], "pid": int(query.pids[q]), "camera": query.camera(q),
                                         "ap": found.ap}, top))
         sheet.append([(query.paths[q], PLAIN, f"AP {found.ap:.2f}")]
-                     + [(match["path"], GOOD if match["right"] else BAD, f"{match['similarity']:.2f}"
-                         + ("" if match["camid"] is None else f" c{match['camid']}")) for match in top])
+                     + [(match["path"], GOOD if match["right"] else BAD,
+                         f"{match['similarity']:.2f} {match['camera']}") for match in top])
     contact_sheet(sheet).save(os.path.join(folder, "rank_lists.png"))
     return page.section("Rank lists", "From the query with the worst average precision to the one with the best, "
                         "evenly over all. Green and ✓: the same person. Below each image: cosine similarity and "
@@ -203,8 +207,7 @@ def _sheets(folder, training, labels):
 
 def _caption(training, labels, kind, index):
     name = f"cl {labels[index]}" if kind == "split" else "" if training.pids is None else f"id {training.pids[index]}"
-    camera = training.camera(index)
-    return (name + ("" if camera is None else f" c{camera}")).strip()
+    return f"{name} {training.camera(index)}".strip()
 
 
 def _write(path, text):

@@ -102,8 +102,9 @@ def test_the_feature_cache_repeats_random_layers_and_leaves_other_generators_alo
         images = paddle.to_tensor(np.random.default_rng(0).random((8, 3, 64, 32), "float32"))
         output = model(images, paddle.to_tensor([0, 0, 1, 1, 2, 2, 1, 1]))
         # The thread that reads images draws from these while the gradient is made; what it drew stays drawn.
-        model.backbone.register_forward_post_hook(lambda *_: drawn.append((random.random(), np.random.rand())))
         drawn, generators = [], (random.Random(1), np.random.RandomState(1))
+        model.backbone.register_forward_post_hook(
+            lambda *_, drawn=drawn: drawn.append((random.random(), np.random.rand())))
         random.seed(1)
         np.random.seed(1)
         (output["features"] * paddle.linspace(0, 1, 1280)).sum().backward()

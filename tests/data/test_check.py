@@ -105,7 +105,7 @@ def spoil_name(root):
     (spoil_missing_identity, 1, "1 of 3 identities are missing from the gallery (9)"),
     (spoil_one_camera, 0, "all images are of one camera"),
     (spoil_same_cameras, 1, "2 of 2 queries have gallery images of their own camera only"),
-    (spoil_name, 1, "query/holiday.png does not match the pattern"),
+    (spoil_name, 1, "query/holiday.png does not match pattern"),
     (lambda root: draw(root / "query" / "0003_c1_8.png", (9, 40)), 0, "1 images have a side below 16 pixels"),
     (lambda root: draw(root / "bounding_box_train" / "0003_c1_8.png"), 0, "1 identities are in Train as well (3)")],
     ids=lambda value: getattr(value, "__name__", str(value)[:30]))
@@ -129,3 +129,22 @@ def test_a_folder_without_labels(root, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["Train", "9", "unknown", "unknown"]
     assert check_data.main(["-c", "nowhere.yaml"]) == 1
     assert "nowhere.yaml does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("names", "cameras", "told"), [
+    (["gate/1.png", "yard/1.png"], None, "lie in 2 folders (gate, yard): if each is a camera, set "
+                                         "DataLoader.Train.dataset.cameras=folder"),
+    (["gate/1.png", "yard/1.png"], "folder", "2 (gate, yard)"),
+    (["day/cam1_2.png", "day/cam2_2.png"], None, r"(day/cam1_2.png): if so, set DataLoader.Train.dataset.cameras to "
+                                                 r"'cam(?P<camid>\d+)'"),
+    (["1.png", "gate/2.png"], None, "nothing wrong"), (["gate/1.png", "gate/2.png"], None, "nothing wrong")])
+def test_cameras_that_are_there_but_not_asked_for(tmp_path, capsys, names, cameras, told):
+    for name in names:
+        (tmp_path / "crops" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(tmp_path / "crops" / name)
+    dataset = {"name": "UnlabeledFolder", "image_root": str(tmp_path / "crops"), "cameras": cameras}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({
+        "Global": {"device": "cpu"}, "Arch": {}, "DataLoader": {"Train": {"dataset": dataset}}}))
+    check_data.main(["-c", str(tmp_path / "config.yaml")])
+    text = capsys.readouterr().out
+    assert told in text, text

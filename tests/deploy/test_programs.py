@@ -3,6 +3,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,28 @@ def test_build_search_append_and_remove(run, people, tmp_path):
         {"path": images[2], "pid": 8, "camid": 9, "place": "yard", "id": len(images) + 1}]
 
 
+def test_cameras_have_their_names(run, people, tmp_path):
+    for place, crop in zip(("gate", "yard", "7"), sorted((people / "bounding_box_test").glob("0*.jpg"))):
+        (tmp_path / "crops" / place).mkdir(parents=True)
+        shutil.copy(crop, tmp_path / "crops" / place)
+    options = [f"IndexProcess.image_root={tmp_path / 'crops'}", "IndexProcess.pattern=^(?P<camid>[^/]+)/"]
+    assert "cameras 7, gate, yard;" in run("build_gallery", *options)
+    found = [*options, f"Global.infer_imgs={tmp_path / 'crops'}", f"Search.json={tmp_path / 'found.json'}"]
+
+    def cameras(*overrides):
+        run("search", *found, *overrides)
+        return [[match["camid"] for match in query["matches"]]
+                for query in json.loads((tmp_path / "found.json").read_text())]
+
+    assert cameras("Search.cameras=['gate',7]", f"Search.picture={tmp_path / 'found.png'}") == [
+        [7, "gate"], ["gate", 7], cameras("Search.cameras=['gate',7]")[2]]
+    for wrong, message in (("[gate]", "Search.cameras is a list"), ("['gat']", "no camera 'gat'; it has 7, 'gate'")):
+        with pytest.raises(SystemExit, match=message):
+            run("search", *found, f"Search.cameras={wrong}")
+    with pytest.raises(SystemExit, match=r"7/.* does not match IndexProcess.pattern"):
+        run("build_gallery", options[0], "IndexProcess.pattern=(?P<camid>[a-z]+)/")
+
+
 def matches(run, tmp_path, kind="Flat", onnx=False):
     """Build a gallery, search it with all queries; the paths found for each."""
     run("build_gallery", f"IndexProcess.index_method={kind}", f"Global.use_onnx={onnx}")
@@ -132,7 +155,6 @@ def test_a_gallery_of_another_model_is_not_searched(run, export_model):
     ("build_gallery", "IndexProcess.on_bad_image=pass", "error or skip"),
     ("build_gallery", "Global.rec_inference_model_dir=/nowhere", "no exported model"),
     ("build_gallery", "Global", "should read key.sub=value"),
-    ("search", "Search.cameras=[door]", "Search.cameras is a list"),
     ("search", "Global.infer_imgs=None", "infer_imgs is missing"),
     ("search", "Global.infer_imgs=/nowhere", "/nowhere")])
 def test_mistakes_end_with_one_message(run, program, override, message):

@@ -1,8 +1,11 @@
+import os
+
 import pytest
 import yaml
 from helpers import ROOT
 
-from ppcls_ise.engine import ClusterSettings, load_config, prepare_config
+from ppcls_ise.engine import ClusterSettings, load_config, prepare_config, save_config
+from ppcls_ise.errors import ISEError
 
 CONFIGS = sorted(ROOT.glob("configs/*.yaml"))
 
@@ -116,6 +119,28 @@ def test_overrides_are_literals_or_strings_and_nothing_is_run():
     assert config["Optimizer"]["lr"]["learning_rate"] == 1e-4 and config["Global"]["use_visualdl"] is True
     assert config["New"]["place"] == "a=b"
     assert config["DataLoader"]["Train"]["dataset"]["transform_ops"][0]["ResizeImage"]["size"] == [32, 64]
+
+
+@pytest.mark.parametrize("name", ["ISE_demo.yaml", "ISE_folder.yaml"])
+def test_the_config_of_a_run_is_kept_and_gives_the_run_again(tmp_path, name):
+    overrides = ["Global.protocol=all", "Optimizer.lr.learning_rate=1e-4", "Global.checkpoints=output/latest",
+                 "DataLoader.Train.dataset.cameras=cam(?P<camid>\\d+)"]
+    config = load_config(str(ROOT / "configs" / name), overrides)
+    path = save_config(config, str(tmp_path / "new"))
+    config["Global"]["checkpoints"] = None
+    assert path == str(tmp_path / "new" / "config.yaml") and _plain(load_config(path)) == _plain(config)
+    assert os.listdir(tmp_path / "new") == ["config.yaml"] and "&id" not in (tmp_path / "new/config.yaml").read_text()
+
+
+@pytest.mark.parametrize(("name", "override"), [
+    ("ISE_demo.yaml", "Global.image_shape=[3,32,64]"), ("ISE_folder.yaml", "Global.image_shape=[3,128,64]"),
+    ("ISE_folder.yaml", "DataLoader.Train.dataset.transform_ops.0.ResizeImage.size=[64,128]"),
+    ("ISE_folder.yaml", "DataLoader.Cluster.dataset.transform_ops.0.ResizeImage.size=128"),
+    ("ISE_R50.yaml", "DataLoader.Eval.Gallery.dataset.transform_ops.0.ResizeImage.size=[64,128]")])
+def test_images_are_of_one_size_everywhere(name, override):
+    key = override.split(".dataset")[0].split("=")[0]
+    with pytest.raises(ISEError, match=rf"different sizes \(width x height\): .*{key} \d+x\d+.*"):
+        prepared([override], name=name)
 
 
 def test_export_without_weights_is_refused():

@@ -9,9 +9,9 @@ import pytest
 from helpers import ROOT
 
 from ppcls_ise.engine import log_best_and_last
-from ppcls_ise.engine.epoch_table import EpochTable, read_table
 from ppcls_ise.engine.report import RunReport
 from ppcls_ise.metric import cluster_report
+from ppcls_ise.metric.epoch_table import EpochTable, read_table
 
 
 def test_a_table_outlives_the_run(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 import csv
 import os
 
-__all__ = ["EpochTable"]
+__all__ = ["EpochTable", "read_table"]
 
 
 class EpochTable:

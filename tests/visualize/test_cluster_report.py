@@ -1,0 +1,49 @@
+"""tools/cluster_report.py: runs side by side."""
+import runpy
+import sys
+
+import numpy as np
+import pytest
+from helpers import ROOT
+
+from ppcls_ise.metric.epoch_table import EpochTable
+
+
+@pytest.fixture
+def tool(capsys, monkeypatch):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["cluster_report.py", *map(str, arguments)])
+        runpy.run_path(str(ROOT / "tools/cluster_report.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """``a`` kept its figures, which say more than file names do; ``b`` only its pseudo labels."""
+    table = EpochTable(str(tmp_path / "a" / "clusters.csv"))
+    table.put(1, {"clusters": 3, "outliers": 0, "cross_camera": 0.25})
+    table.put(2, {"clusters": 12, "outliers": 7, "cross_camera": 1.0})
+    for folder, names in (("a", ["gate/x.jpg", "yard/y.jpg"]), ("b", ["1_c1.jpg", "1_c2.jpg"])):
+        (tmp_path / folder / "pseudo_labels").mkdir(parents=True)
+        np.savez(tmp_path / folder / "pseudo_labels" / "epoch_2.npz", labels=np.array([0, 0]), paths=np.array(names))
+    return tmp_path
+
+
+def test_figures_of_a_run_or_of_its_labels(tool, runs):
+    printed = tool(f"first={runs / 'a'}", f"second={runs / 'b'}", "--columns", "clusters", "cross_camera", "purity")
+    assert printed.splitlines() == [
+        "Each cell: first / second.", "", "| epoch | clusters | cross camera | purity |", "|---|---|---|---|",
+        "| 1 | 3 / - | .250 / - | - / - |", "| 2 | 12 / 1 | 1 / 1 | - / 1 |"]
+
+
+def test_a_pattern_works_the_figures_out_anew(tool, runs):
+    pattern = r"(?P<pid>\d)_c\d"
+    assert "| 2 | 1 / 1 | - / - |" in tool(runs / "a", runs / "b", "--pattern", pattern, "--columns", "clusters",
+                                           "cross_camera")
+    for wrong, message in (("(?P<pid", "pattern '.*': missing"), ("(?P<pid>[a-z]+)", "pattern .* invalid literal")):
+        with pytest.raises(SystemExit, match=message):
+            tool(runs / "a", "--pattern", wrong)
+    with pytest.raises(SystemExit, match="no pseudo labels in"):
+        tool(runs / "elsewhere")
