@@ -106,8 +106,13 @@ def provide(stem, checkpoint):
 
 def with_config(script, arguments, checkpoint, people):
     """A tool that takes ``-c`` and ``-o``: its keys are known ones, and it runs."""
-    config = arguments[arguments.index("-c") + 1]
-    extra = tiny(config, people)
+    config = pathlib.Path(arguments[arguments.index("-c") + 1])
+    if config.name == "config.yaml":  # of a run: here of the one there is, which is tiny already
+        config.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(next(pathlib.Path("trained").rglob("config.yaml")), config)
+        extra = []
+    else:
+        extra = tiny(config, people)
     for override in [value for flag, value in zip(arguments, arguments[1:]) if flag == "-o"]:
         key, _, value = override.partition("=")
         assert place(re.sub(r"transform_ops\.\d+\.", "transform_ops.", key)) in ROWS, key

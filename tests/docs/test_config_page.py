@@ -27,7 +27,7 @@ CODE = {
     "Loss.Train.LabelPreservingLoss.": ([LabelPreservingLoss], "weight"),
     "Metric.Eval.ReIDMetric.": ([ReIDMetric], ""), "Synthetic.": ([make_synthetic], "root config progress"),
     "DataLoader.Train.sampler.": ([PseudoLabelSampler], "name dataset iter_per_epoch seed group_size"),
-    DATASET: ([UnlabeledFolder, list_images, ReIDImages], "name pattern where options"),
+    DATASET: ([UnlabeledFolder, list_images, ReIDImages], "name pattern called where options"),
     OPS + "PadCrop.": ([PadCrop], ""), OPS + "RandomErase.": ([RandomErase], ""),
     OPS + "ChannelJitter.": ([ChannelJitter], ""),
     "Arch.": ([ISEModel], "name infer_output_key infer_add_softmax feature_cache _ Backbone Neck Head Pooling "
