@@ -23,6 +23,7 @@ import tempfile
 import time
 
 import numpy as np
+from dense import encode, jaccard_rows
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -65,29 +66,11 @@ def dense_program(x, eps):
     np.fill_diagonal(squared, -1)
     ranks = np.argsort(squared, axis=1, kind="stable")[:, :K1]
     np.fill_diagonal(squared, 0)
-
-    def reciprocal(i, k):
-        near = ranks[i, :k]
-        return near[(ranks[near, :k] == i).any(axis=1)]
-
-    half = [reciprocal(i, round(K1 / 2) + 1) for i in range(count)]
-    v = np.zeros((count, count), np.float32)
-    for i in range(count):
-        own = members = reciprocal(i, K1)
-        for j in own:
-            if 3 * np.isin(half[j], own).sum() > 2 * len(half[j]):
-                members = np.append(members, half[j])
-        members = np.unique(members)
-        weights = np.exp(-squared[i, members])
-        v[i, members] = weights / weights.sum()
+    v = encode(squared, ranks, K1, round(K1 / 2) + 1)
     v = np.stack([v[ranks[i, :K2]].mean(axis=0) for i in range(count)])
-    having = [np.flatnonzero(column) for column in v.T]
     distance = np.zeros((count, count), np.float32)
-    for i in range(count):
-        shared = np.zeros(count, np.float32)
-        for m in np.flatnonzero(v[i]):
-            shared[having[m]] += np.minimum(v[i, m], v[having[m], m])
-        distance[i] = np.maximum(0, 1 - shared / (2 - shared))
+    for i, row in enumerate(jaccard_rows(v, np.ascontiguousarray(v.T))):
+        distance[i] = np.maximum(0, row)
     return distance, DBSCAN(eps=eps, min_samples=MIN_SAMPLES, metric="precomputed").fit_predict(distance)
 
 

@@ -11,7 +11,6 @@ and develop do). ``--scale 0.1`` is a tenth of each set.
 """
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import types
 
 import numpy as np
 from clustering import measured
+from dense import encode, jaccard_rows
 
 SIZES = {"market": (3368, 15913, 2048, 750, 6), "msmt": (11659, 82161, 256, 3060, 15),
          "rerank": (3368, 15913, 2048, 750, 6)}
@@ -101,21 +101,7 @@ def dense_re_ranking(x, queries):
     for i in range(count):
         near = np.argpartition(distance[i], ranks.shape[1])[:ranks.shape[1]]
         ranks[i] = near[np.argsort(distance[i, near], kind="stable")]
-
-    def reciprocal(i, k):
-        near = ranks[i, :k + 1]
-        return near[(ranks[near, :k + 1] == i).any(axis=1)]
-
-    half = [reciprocal(i, round(K1 / 2)) for i in range(count)]
-    v = np.zeros((count, count), np.float32)
-    for i in range(count):
-        own = members = reciprocal(i, K1)
-        for j in own:
-            if 3 * np.isin(half[j], own).sum() > 2 * len(half[j]):
-                members = np.append(members, half[j])
-        members = np.unique(members)
-        weights = np.exp(-distance[i, members])
-        v[i, members] = weights / weights.sum()
+    v = encode(distance, ranks, K1 + 1, round(K1 / 2) + 1)
     final = LAMBDA * distance[:queries, queries:]
     del distance
     averaged = np.empty_like(v)
@@ -123,12 +109,8 @@ def dense_re_ranking(x, queries):
         averaged[i] = v[ranks[i, :K2]].mean(axis=0)
     del v
     columns = np.ascontiguousarray(averaged[queries:].T)
-    having = [np.flatnonzero(column) for column in columns]
-    for i in range(queries):
-        shared = np.zeros(count - queries, np.float32)
-        for m in np.flatnonzero(averaged[i]):
-            shared[having[m]] += np.minimum(averaged[i, m], columns[m, having[m]])
-        final[i] += (1 - LAMBDA) * (1 - shared / (2 - shared))
+    for i, row in enumerate(jaccard_rows(averaged[:queries], columns)):
+        final[i] += (1 - LAMBDA) * row
     return final
 
 
@@ -163,9 +145,7 @@ def main():
     if args.program:
         sets = read_sets(args.folder)
         run = globals()[args.program](sets, args.part == "rerank", args.folder)
-        before = os.times()
-        mean_ap, seconds, peak = measured(run)
-        spent = sum(os.times()[:2]) - sum(before[:2])
+        mean_ap, seconds, spent, peak = measured(run)
         print(json.dumps({"seconds": seconds, "CPU seconds": spent, "peak MB": peak, "mAP": mean_ap}))
         return
     queries, gallery, dim, identities, cameras = SIZES[args.part]
