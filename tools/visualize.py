@@ -42,6 +42,7 @@ def report(config, folder=None, queries=8):
     """Extract, evaluate, cluster and draw; the path of the page."""
     from ppcls_ise.clustering import pseudo_labels
     from ppcls_ise.engine import ClusterSettings
+    from ppcls_ise.engine.checkpoints import read_state
     from ppcls_ise.engine.offline import extract_splits
     from ppcls_ise.visualize import ImageSet, run_tables, write_report
 
@@ -51,8 +52,11 @@ def report(config, folder=None, queries=8):
                            [split.images.list.path(i) for i in range(len(split.images))], split.images.list.cameras)
             for name, split in splits.items()}
     say("clusters")
-    cluster = ClusterSettings.from_config(config)
-    labels = pseudo_labels(sets["train"].features, cluster.eps, cluster.min_samples, cluster.k1, cluster.k2)
+    cluster, eps = ClusterSettings.from_config(config), None
+    if cluster.eps == "auto" and settings["pretrained_model"]:
+        eps = read_state(settings["pretrained_model"]).get("eps")  # what the run chose and kept
+    labels = pseudo_labels(sets["train"].features, cluster.eps if eps is None else float(eps), cluster.min_samples,
+                           cluster.k1, cluster.k2)
     return write_report(
         folder or os.path.join(output, "report"), os.path.basename(os.path.normpath(output)),
         f"{settings['pretrained_model'] or 'untrained'} · {len(labels)} training images", sets["train"], labels,

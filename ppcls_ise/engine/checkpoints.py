@@ -25,7 +25,7 @@ from ..arch.weights import check_fit, read_weights
 from ..errors import ISEError
 from .distributed import unwrap
 
-__all__ = ["load_pretrained", "load_whole", "save_whole", "settle", "verify"]
+__all__ = ["load_pretrained", "load_whole", "read_state", "save_whole", "settle", "verify"]
 
 READY, SAVING, STATE = ".{}.saved", ".{}.saving", ".ise.npz"
 PARTS = (".pdparams", ".pdopt", ".pdstates")
@@ -128,17 +128,26 @@ def verify(stem: str) -> dict:
     for part in PARTS:
         if not os.path.isfile(stem + part):
             raise ISEError(f"Global.checkpoints: there is no file {stem + part}")
+    state = read_state(stem)
+    for part in PARTS if state else ():
+        if _crc32(stem + part) != state.get("crc32" + part):
+            raise ISEError(f"checkpoint file {stem + part} is damaged: its checksum is not that of when it was saved")
+    return state
+
+
+def read_state(stem: str) -> dict:
+    """The state that was saved with checkpoint ``stem``, name -> array; empty where there is none.
+
+    Raises:
+        ISEError: if its file is damaged.
+    """
     if not os.path.isfile(stem + STATE):
         return {}
     try:
         with np.load(stem + STATE, allow_pickle=False) as file:
-            state = dict(file)
+            return dict(file)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise ISEError(f"checkpoint file {stem + STATE} is damaged ({error})") from error
-    for part in PARTS:
-        if _crc32(stem + part) != state.get("crc32" + part):
-            raise ISEError(f"checkpoint file {stem + part} is damaged: its checksum is not that of when it was saved")
-    return state
 
 
 def load_pretrained(default: Callable) -> Callable:
