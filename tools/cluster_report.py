@@ -48,16 +48,18 @@ def markdown(runs, columns, every=1):
     lines = [f"Each cell: {' / '.join(runs)}.", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for epoch in epochs:
         if (epoch - epochs[0]) % every == 0 or epoch == epochs[-1]:
-            cells = [" / ".join(_shown(history.get(epoch, {}).get(column)) for history in runs.values())
+            cells = [" / ".join(_shown(column, history.get(epoch, {}).get(column)) for history in runs.values())
                      for column in columns]
             lines.append(f"| {epoch} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _shown(value):
+def _shown(column, value):
     if value is None:
         return "-"
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}" if value > 1 else f"{value:.3f}".lstrip("0")
+    if column in ("clusters", "outliers"):
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value >= 1 else f"{value:.3f}".lstrip("0")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def test_figures_of_a_run_or_of_its_labels(tool, runs):
     printed = tool(f"first={runs / 'a'}", f"second={runs / 'b'}", "--columns", "clusters", "cross_camera", "purity")
     assert printed.splitlines() == [
         "Each cell: first / second.", "", "| epoch | clusters | cross camera | purity |", "|---|---|---|---|",
-        "| 1 | 3 / - | .250 / - | - / - |", "| 2 | 12 / 1 | 1 / 1 | - / 1 |"]
+        "| 1 | 3 / - | .250 / - | - / - |", "| 2 | 12 / 1 | 1.00 / 1.00 | - / 1.00 |"]
 
 
 def test_a_pattern_works_the_figures_out_anew(tool, runs):
