@@ -1,6 +1,7 @@
 """Build a gallery of features, add images to it or take them out (IndexProcess.index_operation: new, append, remove).
 
 cd deploy && python python/build_gallery.py -c configs/gallery.yaml -o IndexProcess.image_root=/data/crops"""
+import os
 import time
 
 import _program
@@ -9,6 +10,7 @@ import _program
 def main(config):
     from tqdm import tqdm
 
+    from ppcls_ise.data.reading import shown
     from ppcls_ise.errors import ISEError
     from ppcls_ise.inference.deployment import make_extractor, update_gallery
 
@@ -20,8 +22,13 @@ def main(config):
     extractor = None if block.get("index_operation") == "remove" else make_extractor(settings)
     gallery, counts = update_gallery(block, extractor, lambda paths: tqdm(paths, unit="image"))
     done = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
+    cameras = ", ".join(map(shown, gallery.cameras)) or "unknown"
     print(f"{block['index_dir']}: {len(gallery)} images ({done}), {gallery.kind}, {gallery.dimension} numbers each, "
-          f"cameras {', '.join(map(str, gallery.cameras)) or 'unknown'}; {time.time() - started:.1f} s")
+          f"cameras {cameras}; {time.time() - started:.1f} s")
+    if counts["unknown"]:
+        print(f"not in the gallery: {counts['unknown']} of the listed images; those it has lie below "
+              f"{shown(gallery.image_root)}, where IndexProcess.image_root is "
+              f"{shown(os.path.abspath(os.path.expanduser(block['image_root'])))}")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ import _program
 
 
 def main(config):
-    from ppcls_ise.inference.deployment import make_extractor, paths_to_predict, readable_features
+    from ppcls_ise.data.reading import shown
+    from ppcls_ise.inference.deployment import images_to_predict, make_extractor, readable_features
 
     settings = config["Global"]
-    paths = paths_to_predict(settings)
+    images = images_to_predict(settings)
+    paths = [images.path(row) for row in range(len(images.names))]
     extractor = make_extractor(settings)
 
     def skipped(row, error):
@@ -22,7 +24,7 @@ def main(config):
     for rows, features in readable_features(extractor, paths, skipped):
         count += len(rows)
         for row, feature in zip(rows, features):
-            print(f"{os.path.basename(paths[row])}:\t{feature}")
+            print(f"{shown(os.path.basename(paths[row]))}:\t{feature}")
     seconds = time.perf_counter() - started
     if not count:
         sys.exit("error: none of the images can be read")

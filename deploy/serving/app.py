@@ -13,9 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from .limits import UploadGuard
-from .service import RefusedError, SearchService
+from .schemas import Appended, Health, Matches, Page, Removed, errors
+from .service import FORMATS, RefusedError, SearchService
 
 __all__ = ["TOKEN_VARIABLE", "create_app"]
 
@@ -27,11 +29,20 @@ PAGE_POLICY = ("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsaf
 logger = logging.getLogger("uvicorn.error")
 
 Upload = Annotated[UploadFile, File(description="a crop of a person: JPEG, PNG, WEBP or BMP")]
-Cameras = Annotated[Optional[str], Form(max_length=1000, description="cameras between commas")]
-Camera = Annotated[Optional[str], Query(max_length=100)]
+# Optional, but never null, which a form or a query cannot hold.
+Cameras = Annotated[str, Form(max_length=1000, description="cameras between commas")]
+Camera = Annotated[str, Query(max_length=100)]
 Number = Annotated[int, Path(ge=0, lt=2**63)]
-Identity = Annotated[Optional[int], Form(ge=-(2**31), lt=2**31)]
-CameraName = Annotated[Optional[str], Form(min_length=1, max_length=100, description="a number or a name")]
+Identity = Annotated[int, Form(ge=-(2**31), lt=2**31)]
+CameraName = Annotated[str, Form(max_length=100, description="a number or a name; empty: not known")]
+NUMBERS = ("k", "threshold", "pid", "start", "count")
+FIELDS = (*NUMBERS, "image", "cameras", "not_cameras", "camid", "camera")
+# Of every request with a body; the guard answers before the route sees it.
+BODY = (400, 408, 413, 429)
+IMAGE = {"requestBody": {"content": {"multipart/form-data": {"encoding": {"image": {
+    "contentType": ", ".join(f"image/{form.lower()}" for form in FORMATS)}}}}}}
+JPEG = {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+              "description": "a JPEG file of at most 192 x 384 pixels"}}
 Credentials = Annotated[Optional[HTTPAuthorizationCredentials], Depends(HTTPBearer(auto_error=False))]
 
 
@@ -44,7 +55,7 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
         return_k: matches of a search that names no number.
     """
     app = FastAPI(title="Person search", version="1", description="Search a gallery of person crops by a crop. Errors "
-                  'are JSON, {"error": "one sentence"}.')
+                  'are JSON, {"error": "one sentence"}.', generate_unique_id_function=lambda route: route.name)
     app.add_middleware(UploadGuard, limits=service.limits)
     _answer_errors(app)
     pool = ThreadPoolExecutor(service.limits.threads, "search")
@@ -58,46 +69,67 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
             raise RefusedError(503, f"no answer within {service.limits.answer_seconds:g} seconds") from None
 
     def authorised(credentials: Credentials) -> None:
+        if credentials is None:
+            raise RefusedError(401, "the header Authorization: Bearer TOKEN is missing")
         if not token:
             raise RefusedError(403, f"this gallery cannot be changed here: the server has no {TOKEN_VARIABLE}")
-        given = credentials.credentials if credentials else ""
-        if not hmac.compare_digest(given.encode(), token.encode()):
-            raise RefusedError(401, "Authorization: Bearer TOKEN is missing or wrong")
+        if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
+            raise RefusedError(401, "the token of the header Authorization is wrong")
+
+    once = [Depends(_fields_once)]
 
     @app.get("/", include_in_schema=False)
     async def page():
         return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers={"Content-Security-Policy": PAGE_POLICY})
 
-    @app.get("/health", summary="What is served")
+    @app.get("/health", summary="What is served", responses={200: {"model": Health}, **errors()})
     async def health():
         return await work(service.health)
 
-    @app.post("/search", summary="The most similar images of the gallery")
+    @app.post("/search", summary="The most similar images of the gallery", dependencies=once,
+              responses={200: {"model": Matches}, **errors(*BODY, 415, 422)}, openapi_extra=IMAGE)
     async def search(image: Upload, k: Annotated[int, Form(ge=1, le=200)] = return_k,
                      threshold: Annotated[float, Form(ge=-1, le=1, allow_inf_nan=False)] = -1.0,
                      cameras: Cameras = None, not_cameras: Cameras = None):
         return await work(service.search, await image.read(), k, threshold, _split(cameras), _split(not_cameras) or ())
 
-    @app.get("/gallery", summary="Browse the gallery")
+    @app.get("/gallery", summary="Browse the gallery", dependencies=once,
+             responses={200: {"model": Page}, **errors(422)})
     async def browse(start: Annotated[int, Query(ge=0, lt=2**63)] = 0, count: Annotated[int, Query(ge=1, le=200)] = 30,
                      camera: Camera = None):
         return await work(service.page, start, count, camera)
 
-    @app.get("/gallery/{number}/picture", summary="An image of the gallery", response_class=Response)
+    @app.get("/gallery/{number}/picture", summary="An image of the gallery", response_class=Response,
+             responses={**JPEG, **errors(404, 422)})
     async def picture(number: Number):
         # An id is never given to another image.
         return Response(await work(service.picture, number), media_type="image/jpeg",
                         headers={"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"})
 
-    @app.post("/gallery", status_code=201, summary="Append an image", dependencies=[Depends(authorised)])
+    @app.post("/gallery", status_code=201, summary="Append an image", dependencies=[Depends(authorised), *once],
+              responses={201: {"model": Appended, "links": {
+                  name: {"operationId": name, "parameters": {"number": "$response.body#/id"}}
+                  for name in ("picture", "remove")}}, **errors(*BODY, 401, 403, 415, 422)}, openapi_extra=IMAGE)
     async def append(image: Upload, pid: Identity = None, camid: CameraName = None):
         return await work(service.append, await image.read(), pid, camid)
 
-    @app.delete("/gallery/{number}", summary="Remove an image", dependencies=[Depends(authorised)])
+    @app.delete("/gallery/{number}", summary="Remove an image", dependencies=[Depends(authorised)],
+                responses={200: {"model": Removed}, **errors(*BODY, 401, 403, 404, 422)})
     async def remove(number: Number):
         return await work(service.remove, number)
 
     return app
+
+
+async def _fields_once(request: Request):
+    """FastAPI takes the last of several values, and the default for an empty number: not what the client meant."""
+    given = [*request.query_params.multi_items(), *(await request.form()).multi_items()]
+    for name in FIELDS:
+        values = [value for key, value in given if key == name]
+        if len(values) > 1:
+            raise RefusedError(422, f"{name} is given {len(values)} times")
+        if name in NUMBERS and "" in values:
+            raise RefusedError(422, f"{name} is empty; leave it out for its default")
 
 
 def _split(text):
@@ -107,11 +139,14 @@ def _split(text):
 def _answer_errors(app):
     @app.exception_handler(RefusedError)
     async def refused(request: Request, error: RefusedError):
-        return _error(error.status, str(error))
+        return _error(error.status, str(error), {"WWW-Authenticate": "Bearer"} if error.status == 401 else None)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException):
-        return _error(error.status_code, str(error.detail), error.headers)
+        headers = error.headers
+        if error.status_code == 405:  # Starlette names the methods of the first route only
+            headers = {"Allow": ", ".join(sorted(_methods(app, request.scope)))}
+        return _error(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError):
@@ -122,6 +157,11 @@ def _answer_errors(app):
     async def unexpected(request: Request, error: Exception):
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return _error(500, "the server has failed; its log says more")
+
+
+def _methods(app, scope):
+    """What a path can be asked."""
+    return {method for route in app.routes if route.matches(scope)[0] is not Match.NONE for method in route.methods}
 
 
 def _error(status, message, headers=None):

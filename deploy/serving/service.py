@@ -1,10 +1,12 @@
 """What the service does, without HTTP: decode an upload, search, append, remove. Called from worker threads."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import logging
+import math
 import os
 import threading
 import time
@@ -12,16 +14,16 @@ import time
 import numpy as np
 from PIL import Image
 
-from ppcls_ise.data.reading import to_rgb
+from ppcls_ise.data.reading import file_digest, read_image, shown, to_rgb
 from ppcls_ise.errors import ISEError
 from ppcls_ise.inference import FeatureExtractor, Gallery
 from ppcls_ise.inference.deployment import number_or_name
 from ppcls_ise.inference.gallery_files import current_generation, locked
+from ppcls_ise.keys import check_keys
 
 __all__ = ["Limits", "RefusedError", "SearchService"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-SMALLEST_SIDE = 8  # pixels
 THUMBNAIL = (192, 384)
 UPLOADS = "uploads"
 logger = logging.getLogger("uvicorn.error")
@@ -29,7 +31,7 @@ logger = logging.getLogger("uvicorn.error")
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one request may cost, as the block ``Serving`` of a config has it."""
+    """What one request may cost, as the block ``Serving`` of a config has it beside ``host`` and ``port``."""
 
     max_upload_mb: float = 8.0
     max_megapixels: float = 20.0
@@ -40,7 +42,8 @@ class Limits:
 
     @classmethod
     def from_config(cls, block: dict) -> Limits:
-        """Raises: ISEError: for a value that is no positive number."""
+        """Raises: ISEError: for an unknown key, or a value that is no positive number."""
+        check_keys(block, ["host", "port", *(field.name for field in dataclasses.fields(cls))], "Serving")
         limits = cls(**{field.name: block[field.name] for field in dataclasses.fields(cls) if field.name in block})
         for key, value in dataclasses.asdict(limits).items():
             whole = key in ("max_waiting", "threads")
@@ -85,11 +88,11 @@ class SearchService:
         Raises:
             RefusedError: if the upload is no image within the limits.
         """
-        feature = self.extractor([self.decode(data)])
+        feature = self._feature(self.decode(data))
         gallery = self._current()
-        known = {str(camid): camid for camid in gallery.cameras}
-        chosen = None if cameras is None else [known[camid] for camid in cameras if camid in known]
-        matches = gallery.search(feature, k, chosen, [known[c] for c in not_cameras if c in known], threshold)[0]
+        chosen = None if cameras is None else [camid for camid in gallery.cameras if _text(camid) in cameras]
+        left_out = [camid for camid in gallery.cameras if _text(camid) in not_cameras]
+        matches = gallery.search(feature, k, chosen, left_out, threshold)[0]
         return {"matches": [{**self._shown(match.entry), "similarity": round(match.similarity, 6)}
                             for match in matches]}
 
@@ -100,16 +103,19 @@ class SearchService:
             RefusedError: if the upload is no image within the limits.
         """
         pixels = self.decode(data)
-        feature = self.extractor([pixels])
+        feature, file = self._feature(pixels), io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
         # Named by its own pixels and written anew from them: nothing of the client's file or its name reaches the disk.
         name = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:32] + ".png"
         path = os.path.join(self.index_dir, UPLOADS, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        Image.fromarray(pixels).save(path + ".new", "PNG")
-        os.replace(path + ".new", path)
         camera = None if camid is None else number_or_name(camid)
         entry = {"path": path, **{key: value for key, value in (("pid", pid), ("camid", camera)) if value is not None}}
-        gallery, ids = self._change(lambda gallery: gallery.append(feature, [entry]))
+        with self._exclusive() as gallery, self._kept(gallery, path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path + ".new", "wb") as target:
+                target.write(file.getvalue())
+            os.replace(path + ".new", path)
+            ids = gallery.append(feature, [{**entry, "digest": file_digest(path)}])
         return {"id": ids[0], "images": len(gallery)}
 
     def remove(self, number: int) -> dict:
@@ -118,22 +124,18 @@ class SearchService:
         Raises:
             RefusedError: if there is no such image.
         """
-        def remove(gallery):
-            path = gallery.image_path(number) if number in gallery.entries else None
-            return path, gallery.remove([number])
-
-        gallery, (path, removed) = self._change(remove)
-        if not removed:
-            raise RefusedError(404, f"the gallery has no image {number}")
-        if os.path.dirname(path) == os.path.join(self.index_dir, UPLOADS) and os.path.isfile(path):
-            os.remove(path)
+        with self._exclusive() as gallery:
+            if number not in gallery.entries:
+                raise RefusedError(404, f"the gallery has no image {number}")
+            with self._kept(gallery, gallery.image_path(number)):
+                gallery.remove([number])
         return {"removed": number, "images": len(gallery)}
 
     def page(self, start: int, count: int, camera: str | None) -> dict:
         """A part of the gallery, in the order it was built; camera as text, None for all."""
         gallery = self._current()
         entries = [entry for entry in list(gallery.entries.values())
-                   if camera is None or str(entry.get("camid")) == camera]
+                   if camera is None or _text(entry.get("camid")) == camera]
         return {"images": len(entries), "start": start,
                 "entries": [self._shown(entry) for entry in entries[start:start + count]]}
 
@@ -145,21 +147,21 @@ class SearchService:
         """
         gallery, buffer = self._current(), io.BytesIO()
         try:
-            with Image.open(gallery.image_path(number)) as file:
-                image = to_rgb(file)
-                image.thumbnail(THUMBNAIL)
-                image.save(buffer, "JPEG", quality=85)
+            image = Image.fromarray(read_image(gallery.checked_image_path(number)))
         except KeyError:
             raise RefusedError(404, f"the gallery has no image {number}") from None
-        except (OSError, ValueError) as error:
+        except ISEError as error:
             logger.warning("gallery image %d: %s", number, error)
-            raise RefusedError(404, f"the file of image {number} cannot be read") from None
+            raise RefusedError(404, f"the file of image {number} cannot be read, or is not the one that was added"
+                               ) from None
+        image.thumbnail(THUMBNAIL)
+        image.save(buffer, "JPEG", quality=85)
         return buffer.getvalue()
 
     def health(self) -> dict:
         """What is served."""
         gallery = self._current()
-        return {"status": "ok", "images": len(gallery), "cameras": [str(camid) for camid in gallery.cameras],
+        return {"status": "ok", "images": len(gallery), "cameras": [_text(camid) for camid in gallery.cameras],
                 "index": gallery.kind, "dimension": gallery.dimension, "model": self.extractor.model,
                 "max_upload_mb": self.limits.max_upload_mb}
 
@@ -167,14 +169,14 @@ class SearchService:
         """uint8 [h, w, 3] RGB of an upload; what it is, its content tells.
 
         Raises:
-            RefusedError: if it is empty, no image of a known format, cut off, or has too many or too few pixels.
+            RefusedError: if it is empty, no image of a known format, cut off, or has too many pixels.
         """
         if not data:
             raise RefusedError(400, "the upload is empty")
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 size = image.size
-                if size[0] * size[1] <= self.limits.max_megapixels * 1e6 and min(size) >= SMALLEST_SIDE:
+                if size[0] * size[1] <= self.limits.max_megapixels * 1e6:
                     return np.asarray(to_rgb(image))
         except Image.DecompressionBombError:
             raise RefusedError(413, f"an image has at most {self.limits.max_megapixels:g} megapixels") from None
@@ -185,16 +187,20 @@ class SearchService:
         except Exception as error:  # Pillow's decoders raise what they please on garbage
             logger.info("undecodable upload: %s: %s", type(error).__name__, error)
             raise RefusedError(400, "the image is damaged or cut off") from None
-        if min(size) < SMALLEST_SIDE:
-            raise RefusedError(400, f"the image has {size[0]} x {size[1]} pixels, a crop has {SMALLEST_SIDE} or more a "
-                               "side")
         raise RefusedError(413, f"the image has {size[0]} x {size[1]} pixels, more than {self.limits.max_megapixels:g} "
                                 "megapixels")
 
+    def _feature(self, pixels):
+        try:
+            return self.extractor([pixels])
+        except ISEError as error:
+            logger.warning("an upload of %d x %d pixels: %s", pixels.shape[1], pixels.shape[0], error)
+            raise RefusedError(422, "the model gives this image no feature that can be compared") from None
+
     def _shown(self, entry):
         """An entry for clients: not where its file lies."""
-        return {**{key: value for key, value in entry.items() if key != "path"},
-                "name": os.path.basename(entry["path"]), "picture": f"gallery/{entry['id']}/picture"}
+        known = {key: _presentable(value) for key, value in entry.items() if key not in ("path", "digest")}
+        return {**known, "name": shown(os.path.basename(entry["path"])), "picture": f"gallery/{entry['id']}/picture"}
 
     def _opened(self):
         gallery = Gallery.open(self.index_dir)
@@ -215,15 +221,50 @@ class SearchService:
                 self._refreshing.release()
         return self.gallery
 
-    def _change(self, action):
-        """``action(gallery)`` on the newest gallery, kept on disk or not done at all."""
-        with self._refreshing, locked(self.index_dir, self.limits.answer_seconds / 2):
-            if current_generation(self.index_dir) != self.gallery.generation:
-                self.gallery = self._opened()
-            try:
-                result = action(self.gallery)
-                self.gallery.save(self.index_dir)
-            except Exception:
-                self.gallery = self._opened()
-                raise
-            return self.gallery, result
+    @contextlib.contextmanager
+    def _exclusive(self):
+        """The newest gallery, while nobody else may change it."""
+        try:
+            with self._refreshing, locked(self.index_dir, self.limits.answer_seconds / 2):
+                if current_generation(self.index_dir) != self.gallery.generation:
+                    self.gallery = self._opened()
+                yield self.gallery
+        except (ISEError, OSError) as error:
+            logger.error("the gallery in %s cannot be changed: %s", shown(self.index_dir), error)
+            raise RefusedError(503, "the gallery cannot be changed now, and is as it was; the server's log says why"
+                               ) from error
+
+    @contextlib.contextmanager
+    def _kept(self, gallery, path):
+        """Keep the changes of the block on disk, or none of them; then the upload ``path`` is there if it is known."""
+        try:
+            yield
+            gallery.save(self.index_dir)
+        except Exception:
+            gallery.generation = -1  # what it holds now was never kept: opened anew here, or by the next request
+            self.gallery = self._opened()
+            self._tidy(path)
+            raise
+        self._tidy(path)
+
+    def _tidy(self, path):
+        uploaded = os.path.dirname(path) == os.path.join(self.index_dir, UPLOADS)
+        if uploaded and not self.gallery.ids_of([path]):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
+
+
+def _text(camid):
+    """A camera as clients name it."""
+    return shown(camid) if camid is not None else None
+
+
+def _presentable(value):
+    """What a list of the user's says of an image, as JSON that any client can read."""
+    if isinstance(value, dict):
+        return {shown(key): _presentable(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_presentable(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return shown(value) if isinstance(value, str) else value

@@ -1,7 +1,6 @@
 """What is wrong with the data of a config, before a training finds out."""
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections import Counter
@@ -13,7 +12,7 @@ from ..errors import ISEError
 from .images import DATASETS
 from .layouts import LAYOUTS, find_layout
 from .listing import ImageList
-from .reading import ADVICE, read_image, shown, threaded
+from .reading import ADVICE, file_digest, read_image, shown, threaded
 
 __all__ = ["Finding", "SplitReport", "check_data"]
 
@@ -146,8 +145,7 @@ def _untold_cameras(name, images, dataset):
 def _look_at(path):
     """(width, height), digest of the file."""
     image = read_image(path)
-    with open(path, "rb") as file:
-        return (image.shape[1], image.shape[0]), hashlib.blake2b(file.read(), digest_size=16).digest()
+    return (image.shape[1], image.shape[0]), file_digest(path)
 
 
 def _same_files(digests):

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ISEError
 from .reading import shown
 
-__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "list_images"]
+__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "identify", "list_images"]
 
 #: ``0002_c1s1_000451_03.jpg``: identity 2, camera 1. Also Duke's, CUHK03-NP's, VeRi's and PersonX's naming.
 MARKET_PATTERN = r"(?P<pid>-?\d+)_c(?P<camid>\d+)"
@@ -66,7 +66,7 @@ def list_images(image_root: str, cls_label_path=".", image_dir: str = "", patter
     root = os.path.expanduser(image_root)
     names = _names(root, cls_label_path, image_dir)
     called = called or f"pattern '{pattern}'"
-    found = _identify(names, pattern, called)
+    found = identify(names, pattern, called)
     pids = _integers(found["pid"], names, called) if "pid" in found else None
     camids, cameras = _cameras(found["camid"]) if "camid" in found else (None, None)
     images = ImageList(root, names, pids, camids, cameras)
@@ -117,8 +117,20 @@ def _walk(folder):
         yield from (os.path.join(place, name) for name in files if name.lower().endswith(SUFFIXES))
 
 
-def _identify(names, pattern, called):
-    """Group name -> its text in every file's name."""
+def identify(names: list[str], pattern: str | None, called: str) -> dict[str, list[str]]:
+    """What names tell: searched in the file name and, where that does not match, in the whole path.
+
+    Args:
+        names: N paths.
+        pattern: regular expression with the groups ``pid`` and/or ``camid``, or None.
+        called: what errors call it.
+
+    Returns:
+        Group name -> its text in each of the N names.
+
+    Raises:
+        ISEError: if it is no regular expression, has other groups or none, or a name does not match.
+    """
     if pattern is None:
         return {}
     try:

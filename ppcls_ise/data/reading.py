@@ -1,6 +1,7 @@
 """Image files to RGB pixels: whatever a camera, a phone or a labelling tool has written, or one clear error."""
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections import deque
@@ -13,7 +14,7 @@ from PIL import Image, ImageOps
 
 from ..errors import ISEError
 
-__all__ = ["read_image", "shown", "threaded", "to_rgb"]
+__all__ = ["file_digest", "read_image", "shown", "threaded", "to_rgb"]
 
 ADVICE = "; mend it, take it out of the folder, or set on_bad_image: skip in the data set"
 _ROTATION = 0x0112  # EXIF tag
@@ -33,8 +34,7 @@ def read_image(path: str) -> np.ndarray:
             ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ValueError("no regular file")  # opening a pipe would wait for ever
+        _require_file(path)
         with Image.open(path) as image:
             if image.width * image.height > Image.MAX_IMAGE_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are no crop")
@@ -65,6 +65,25 @@ def to_rgb(image: Image.Image) -> Image.Image:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, image).convert("RGB")
     return image.convert("RGB")
+
+
+def file_digest(path: str) -> str:
+    """BLAKE2b digest of a file's bytes, 32 hexadecimal digits.
+
+    Raises:
+        ISEError: if it cannot be read.
+    """
+    try:
+        _require_file(path)
+        with open(path, "rb") as file:
+            return hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise ISEError(f"{shown(path)} cannot be read ({error})") from error
+
+
+def _require_file(path):
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("no regular file")  # opening a pipe would wait for ever
 
 
 def shown(path: str) -> str:

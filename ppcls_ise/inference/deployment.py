@@ -10,26 +10,43 @@ from typing import Callable
 import numpy as np
 import yaml
 
-from ..data.listing import MARKET_PATTERN, list_images
-from ..data.reading import read_image, shown, threaded
+from ..data.listing import MARKET_PATTERN, ImageList, identify, list_images
+from ..data.reading import file_digest, read_image, shown, threaded
 from ..errors import ISEError
+from ..keys import check_keys
 from ..overrides import apply_override
 from .extractor import FeatureExtractor
-from .gallery import KINDS, Gallery
+from .gallery import KINDS, Gallery, check_entries
 from .gallery_files import locked
 
-__all__ = ["check_cameras", "listed_entries", "make_extractor", "number_or_name", "paths_to_predict", "read_config",
-           "readable_features", "update_gallery"]
+__all__ = ["check_cameras", "images_to_predict", "listed_entries", "make_extractor", "number_or_name", "query_cameras",
+           "read_config", "readable_features", "update_gallery"]
 
 COLUMNS = ("path", "pid", "camid")
 OPERATIONS = ("new", "append", "remove")
+#: Block -> its keys. ``Serving`` has its own in the service.
+KEYS = {
+    "Global": ("infer_imgs rec_inference_model_dir batch_size use_gpu gpu_mem enable_mkldnn cpu_num_threads "
+               "use_tensorrt use_fp16 use_onnx benchmark").split(),
+    "IndexProcess": ("index_method index_operation index_dir image_root data_file delimiter columns pattern "
+                     "on_bad_image dist_type embedding_size batch_size return_k score_thres").split(),
+    "Search": "cameras other_cameras json picture".split(),
+}
+#: Of these the values: whole numbers above 0; True or False.
+WHOLE = "batch_size cpu_num_threads gpu_mem embedding_size return_k".split()
+SWITCHES = "use_gpu enable_mkldnn use_tensorrt use_fp16 use_onnx benchmark other_cameras".split()
+#: Keys of PaddleClas's deploy configs that mean nothing here and do no harm.
+OTHERS = {"Global": ("det_inference_model_dir enable_benchmark enable_profile image_shape ir_optim label_list "
+                     "labe_list max_det_results rec_nms_thresold threshold use_npu use_xpu").split(),
+          "IndexProcess": ["binary_index", "hamming_radius"]}
 
 
 def read_config(path: str, overrides: Iterable[str] = ()) -> dict:
     """Read a yaml file, with ``key.sub=value`` overrides.
 
     Raises:
-        ISEError: if the file is missing or no yaml, has no block Global, or an override names no place in it.
+        ISEError: if the file is missing or no yaml, has no block Global, an unknown key in a block of ours or a value
+            that its key cannot have, or if an override names no place in it.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -40,7 +57,24 @@ def read_config(path: str, overrides: Iterable[str] = ()) -> dict:
         raise ISEError(f"config {path} has no block Global")
     for override in overrides:
         apply_override(config, override)
+    for name in KEYS:
+        _check_block(name, config.get(name))
     return config
+
+
+def _check_block(name, block):
+    ignored = OTHERS.get(name, ())
+    if isinstance(block, dict):
+        block = {key: value for key, value in block.items() if key not in ignored and value is not None}
+    check_keys(block, KEYS[name], name)
+    for key, value in (block or {}).items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if key in WHOLE and not (whole and value > 0):
+            raise ISEError(f"{name}.{key} is a whole number above 0, not {value!r}")
+        if key in SWITCHES and not isinstance(value, bool):
+            raise ISEError(f"{name}.{key} is True or False, not {value!r}")
+        if key == "score_thres" and not (whole or isinstance(value, float)):
+            raise ISEError(f"{name}.{key} is a cosine, -1 to 1, not {value!r}")
 
 
 def make_extractor(settings: dict) -> FeatureExtractor:
@@ -60,7 +94,7 @@ def make_extractor(settings: dict) -> FeatureExtractor:
                             threads=settings.get("cpu_num_threads") or 2, **options)
 
 
-def paths_to_predict(settings: dict) -> list[str]:
+def images_to_predict(settings: dict) -> ImageList:
     """``Global.infer_imgs``: an image, or all images below a folder, sorted.
 
     Raises:
@@ -71,9 +105,24 @@ def paths_to_predict(settings: dict) -> list[str]:
         raise ISEError("Global.infer_imgs is missing: an image or a folder of images")
     source = os.path.expanduser(str(source))
     if os.path.isfile(source):
-        return [source]
-    images = list_images(source, pattern=None)
-    return [images.path(i) for i in range(len(images.names))]
+        return ImageList("", [source], None, None)
+    return list_images(source, pattern=None)
+
+
+def query_cameras(block: dict, images: ImageList) -> list[int | str]:
+    """Cameras of queries, read off their names by ``IndexProcess.pattern`` as those of the gallery were.
+
+    Raises:
+        ISEError: for a pattern that is none, or does not tell the camera of an image.
+    """
+    pattern = block.get("pattern") or MARKET_PATTERN
+    found = identify(images.names, pattern, f"IndexProcess.pattern '{pattern}'")
+    if "camid" not in found:
+        raise ISEError(f"Search.other_cameras needs the group camid in IndexProcess.pattern, not '{pattern}'")
+    if None in found["camid"]:
+        name = images.names[found["camid"].index(None)]
+        raise ISEError(f"Search.other_cameras: {shown(name)} does not tell its camera by IndexProcess.pattern")
+    return [number_or_name(text) for text in found["camid"]]
 
 
 def listed_entries(block: dict) -> list[dict]:
@@ -106,12 +155,19 @@ def listed_entries(block: dict) -> list[dict]:
 
 
 def _from_json(place, line):
+    def refuse(constant):
+        raise ISEError(f"{place}: {constant} is no value of JSON")
+
     try:
-        entry = json.loads(line)
-    except json.JSONDecodeError as error:
+        entry = json.loads(line, parse_constant=refuse)
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ISEError(f"{place} is no JSON: {error}") from error
     if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
         raise ISEError(f'{place} is no object with a path, such as {{"path": "a.jpg", "camid": 1}}')
+    try:
+        check_entries([entry])
+    except ISEError as error:
+        raise ISEError(f"{place}: {error}") from error
     return entry
 
 
@@ -150,18 +206,19 @@ def check_cameras(cameras: list | None, gallery: Gallery) -> None:
                            f"{', '.join(map(repr, gallery.cameras)) or 'none that is known'}")
 
 
-def readable_features(extractor: FeatureExtractor, paths: Iterable[str],
-                      unreadable: Callable[[int, ISEError], None]) -> Iterable[tuple[list[int], np.ndarray]]:
+def readable_features(extractor: FeatureExtractor, paths: Iterable[str], unreadable: Callable[[int, ISEError], None],
+                      read: Callable[[str], np.ndarray] = read_image) -> Iterable[tuple[list[int], np.ndarray]]:
     """Features of files a batch at a time, those that are no image left out.
 
     Args:
         unreadable: called with the row of such a file and the error, which it may raise.
+        read: path -> uint8 [h, w, 3]; called from several threads.
 
     Yields:
         Rows of ``paths`` and their features, float32 [n, D].
     """
     rows, images = [], []
-    for row, outcome in enumerate(threaded(read_image, paths)):
+    for row, outcome in enumerate(threaded(read, paths)):
         if isinstance(outcome, ISEError):
             unreadable(row, outcome)
         else:
@@ -183,27 +240,30 @@ def update_gallery(block: dict, extractor: FeatureExtractor | None, progress: Ca
         progress: wraps the list of paths while their features are extracted, as tqdm does.
 
     Returns:
-        The gallery as it is on disk now; counts ``added``, ``replaced``, ``removed`` and ``unreadable``.
+        The gallery as it is on disk now; counts ``added``, ``replaced``, ``removed``, ``unknown`` (listed to be
+        removed, but not there) and ``unreadable``.
 
     Raises:
         ISEError: for keys that do not fit, a missing or damaged gallery, an unreadable image (unless
             ``on_bad_image: skip``), or a gallery of another model.
     """
     operation, folder = _check(block, extractor)
-    entries = listed_entries(block)
-    counts = {"added": 0, "replaced": 0, "removed": 0, "unreadable": 0}
+    entries, root = listed_entries(block), os.path.abspath(os.path.expanduser(block["image_root"]))
+    # Whole paths: the gallery may be of another root, where the same name is another image.
+    entries = [{**entry, "path": os.path.join(root, entry["path"])} for entry in entries]
+    counts = {"added": 0, "replaced": 0, "removed": 0, "unknown": 0, "unreadable": 0}
     if operation != "remove":
         features, entries, counts["unreadable"] = _features(block, extractor, entries, progress)
     with locked(folder):
         if operation == "new":
-            gallery = Gallery(features, entries, _kind(block), os.path.abspath(os.path.expanduser(block["image_root"])),
-                              extractor.model)
+            gallery = Gallery(features, entries, _kind(block), root, extractor.model)
             counts["added"] = len(gallery)
         else:
             gallery = Gallery.open(folder)
-            known = gallery.ids_of({entry["path"] for entry in entries})
+            known = gallery.ids_of([entry["path"] for entry in entries])
             if operation == "remove":
                 counts["removed"] = gallery.remove(known)
+                counts["unknown"] = len(entries) - len(known)
             else:
                 gallery.check_model(extractor)
                 counts["added"] = len(gallery.append(features, entries)) - len(known)
@@ -239,21 +299,26 @@ def _kind(block):
 
 def _features(block, extractor, entries, progress):
     """Features and entries of what can be read, and how many could not."""
-    policy, root = block.get("on_bad_image", "error"), os.path.expanduser(block["image_root"])
+    policy = block.get("on_bad_image", "error")
     if policy not in ("error", "skip"):
         raise ISEError(f"IndexProcess.on_bad_image is error or skip, not {policy!r}")
-    bad = []
+    bad, digests = [], {}
+
+    def read(path):
+        digests[path] = file_digest(path)  # first: where the file is overwritten now, better no picture than another's
+        return read_image(path)
 
     def unreadable(row, error):
         if policy == "error":
             raise error
         bad.append(row)
 
-    paths = [os.path.join(root, entry["path"]) for entry in entries]
+    paths = [entry["path"] for entry in entries]
     rows, parts = [], []
-    for done, features in readable_features(extractor, progress(paths), unreadable):
+    for done, features in readable_features(extractor, progress(paths), unreadable, read):
         rows += done
         parts.append(features)
     if not rows:
         raise ISEError(f"none of {len(paths)} images can be read, the first is {shown(paths[0])}")
-    return np.concatenate(parts), [entries[row] for row in rows], len(bad)
+    return (np.concatenate(parts), [{**entries[row], "digest": digests[entries[row]["path"]]} for row in rows],
+            len(bad))

@@ -3,12 +3,14 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import faiss
 import numpy as np
 
+from ..data.reading import file_digest, shown
 from ..errors import ISEError
 from .gallery_files import read_gallery, write_gallery
 
@@ -25,7 +27,7 @@ MOST_REMOVED = 1 / 3
 class Match(NamedTuple):
     """A gallery image that was found."""
 
-    id: int  #: never given to another image of this gallery
+    id: int  #: never given to another image, not even by a gallery that takes this one's place
     similarity: float  #: cosine, in -1 .. 1
     entry: dict  #: ``path`` and whatever else is known: ``pid``, ``camid``, ...
 
@@ -33,13 +35,15 @@ class Match(NamedTuple):
 class Gallery:
     """Features of images and what is known of them, to be searched; may be used from several threads at once.
 
-    An image is known by its ``path``: appending one that is there already replaces it.
+    An image is known by its file: appending one that is there already replaces it, whichever way its path is written.
 
     Args:
         features: float32 [N, D], unit rows.
-        entries: what is known of each, with ``path`` at least; anything that JSON can hold.
+        entries: what is known of each, with ``path`` at least; ``camid`` is a number or a text; anything else that JSON
+            can hold. Where ``digest`` (:func:`~ppcls_ise.data.reading.file_digest`) is among it, the picture of the
+            image is only ever made of that very file.
         kind: one of :data:`KINDS`.
-        image_root: folder to which the paths are relative.
+        image_root: folder to which paths are relative, and below which they are kept so.
         model: which model the features are of (``FeatureExtractor.model``); None if unknown.
 
     Attributes:
@@ -56,7 +60,7 @@ class Gallery:
         features = np.ascontiguousarray(features, np.float32)
         if features.ndim != 2 or not len(features):
             raise ISEError(f"a gallery is built of features [N, D] with N at least 1, not {list(features.shape)}")
-        self.kind, self.image_root, self.model = kind, image_root, model
+        self.kind, self.image_root, self.model = kind, os.path.abspath(image_root) if image_root else "", model
         self.dimension = features.shape[1]
         self.entries: dict[int, dict] = {}
         self.generation = 0  # of the files it was read from or written to
@@ -69,10 +73,13 @@ class Gallery:
         return len(self.entries)
 
     def append(self, features: np.ndarray, entries: Sequence[dict]) -> list[int]:
-        """Add images; those whose path is in the gallery replace it, of a path given twice the last counts.
+        """Add images; one whose path is in the gallery replaces it, of a path given twice the last counts.
+
+        A file that is unchanged since (``digest``) is the same image: it keeps its id, and only what is known of it is
+        replaced.
 
         Returns:
-            Ids of what was added, in order.
+            Ids of what was added or replaced, in order.
 
         Raises:
             ISEError: for rows and entries that do not fit.
@@ -81,20 +88,30 @@ class Gallery:
         if features.shape != (len(entries), self.dimension) or not np.isfinite(features).all():
             raise ISEError(f"{len(entries)} entries need finite features [{len(entries)}, {self.dimension}], not "
                            f"{list(features.shape)}")
-        if not all(isinstance(entry.get("path"), str) for entry in entries):
-            raise ISEError("every entry of a gallery needs a path")
-        last = {entry["path"]: row for row, entry in enumerate(entries)}
-        rows = sorted(last.values())
+        check_entries(entries)
+        last = {self._kept_path(entry["path"]): row for row, entry in enumerate(entries)}
         with self._lock:
-            self.remove([self._ids[path] for path in last if path in self._ids])
-            ids = list(range(self._next_id, self._next_id + len(rows)))
-            self._index.add_with_ids(features[rows], np.array(ids, np.int64))
-            for number, row in zip(ids, rows):
-                self.entries[number] = {**entries[row], "id": number}
-                self._ids[entries[row]["path"]] = number
-            self._next_id += len(rows)
+            same = {path: self._ids[path] for path, row in last.items() if self._is_same(path, entries[row])}
+            new = [path for path in last if path not in same]
+            self.remove(self.ids_of(new))
+            # Microseconds since 1970, or one more than the last: so no gallery in the place of an older one, nor one
+            # that was restored from a backup, gives an id again that a client may still hold.
+            first = max(self._next_id, time.time_ns() // 1000)
+            numbers = {**same, **{path: first + count for count, path in enumerate(new)}}
+            if new:
+                self._index.add_with_ids(features[[last[path] for path in new]],
+                                         np.array([numbers[path] for path in new], np.int64))
+                self._next_id = first + len(new)
+            for path, row in last.items():
+                self.entries[numbers[path]] = {**entries[row], "path": path, "id": numbers[path]}
+                self._ids[path] = numbers[path]
             self._cameras = None
-        return ids
+        return [numbers[path] for path in last]
+
+    def _is_same(self, path, entry):
+        known = self._ids.get(path)
+        return known is not None and entry.get("digest") is not None \
+            and self.entries[known].get("digest") == entry["digest"]
 
     def remove(self, ids: Collection[int]) -> int:
         """Take images out. Returns: how many there were; unknown ids are passed over."""
@@ -105,15 +122,18 @@ class Gallery:
             if self.kind != "HNSW32":
                 self._index.remove_ids(np.array(known, np.int64))
             for number in known:
-                del self._ids[self.entries.pop(number)["path"]]
+                path = self._kept_path(self.entries.pop(number)["path"])
+                if self._ids.get(path) == number:
+                    del self._ids[path]
             self._cameras = None
             if self.kind == "HNSW32" and len(self) < (1 - MOST_REMOVED) * self._index.ntotal:
                 self._rebuild_graph()
         return len(known)
 
     def ids_of(self, paths: Collection[str]) -> list[int]:
-        """Ids of the images of these paths, without those that are not there."""
-        return [self._ids[path] for path in paths if path in self._ids]
+        """Ids of the images of these paths (absolute, or below ``image_root``), without those that are not there."""
+        kept = dict.fromkeys(map(self._kept_path, paths))
+        return [self._ids[path] for path in kept if path in self._ids]
 
     @property
     def cameras(self) -> list:
@@ -141,7 +161,7 @@ class Gallery:
                            "use the model that the gallery was built with")
         with self._lock:
             allowed = self._allowed(cameras, set(not_cameras))
-            k = min(k, len(self) if allowed is None else int(allowed.sum()))
+            k = min(k, len(self) if allowed is None else len(allowed))
             if k < 1:
                 return [[] for _ in features]
             similarity, ids = self._index.search(features, k, params=self._parameters(allowed))
@@ -168,8 +188,12 @@ class Gallery:
         gallery.kind, gallery.dimension = description["kind"], description["dimension"]
         gallery.image_root, gallery.model = description["image_root"], description["model"]
         gallery.generation, gallery._next_id = description["generation"], description["next_id"]
-        gallery.entries = {entry["id"]: entry for entry in entries}
-        gallery._ids = {entry["path"]: entry["id"] for entry in entries}
+        try:
+            check_entries(entries)
+            gallery.entries = {entry["id"]: entry for entry in entries}
+        except (ISEError, KeyError, TypeError, AttributeError) as error:
+            raise ISEError(f"{folder}: an entry of the gallery is of no use ({error}); build it again") from error
+        gallery._ids = {gallery._kept_path(entry["path"]): entry["id"] for entry in entries}
         gallery._index, gallery._cameras, gallery._lock = index, None, threading.RLock()
         if gallery.kind != "HNSW32" and index.ntotal != len(entries):
             raise ISEError(f"{folder}: the index has {index.ntotal} images and the entries {len(entries)}; build it "
@@ -187,6 +211,24 @@ class Gallery:
         """File of an image. Raises: KeyError: if there is no such id."""
         return os.path.join(self.image_root, self.entries[number]["path"])
 
+    def checked_image_path(self, number: int) -> str:
+        """File of an image that still is what it was when the image was added.
+
+        Raises:
+            KeyError: if there is no such id.
+            ISEError: if the file is gone or has been overwritten since.
+        """
+        path, digest = self.image_path(number), self.entries[number].get("digest")
+        if digest and file_digest(path) != digest:
+            raise ISEError(f"{shown(path)} is no longer the file that was added to the gallery; append it again")
+        return path
+
+    def _kept_path(self, path):
+        """One spelling of a path for each file: below ``image_root`` relative to it."""
+        whole = os.path.normpath(os.path.join(self.image_root, path))
+        below = os.path.join(self.image_root, "")
+        return whole[len(below):] if self.image_root and whole.startswith(below) else whole
+
     def _by_camera(self):
         """camid -> ids."""
         if self._cameras is None:
@@ -198,16 +240,15 @@ class Gallery:
         return self._cameras
 
     def _allowed(self, cameras, not_cameras):
-        """bool [next_id], ids that may be found; None for all."""
+        """int64 [n], ids that may be found; None for all."""
         if cameras is None and not not_cameras and self._index.ntotal == len(self):
             return None
-        allowed = np.zeros(self._next_id, bool)
-        for camid, ids in self._by_camera().items():
-            allowed[ids] = (cameras is None or camid in cameras) and camid not in not_cameras
-        return allowed
+        return np.concatenate([np.zeros(0, np.int64), *(
+            ids for camid, ids in self._by_camera().items()
+            if (cameras is None or camid in cameras) and camid not in not_cameras)])
 
     def _parameters(self, allowed):
-        options = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))}
+        options = {} if allowed is None else {"sel": faiss.IDSelectorBatch(allowed)}
         if self.kind == "IVF":
             return faiss.SearchParametersIVF(nprobe=math.ceil(IVF_PART * self._index.nlist), **options)
         if self.kind == "HNSW32":
@@ -219,6 +260,16 @@ class Gallery:
         features = np.array([self._index.reconstruct(int(number)) for number in ids], np.float32)
         self._index = _new_index(self.kind, features.reshape(-1, self.dimension))
         self._index.add_with_ids(features.reshape(-1, self.dimension), ids)
+
+
+def check_entries(entries: Sequence[dict]) -> None:
+    """Raises: ISEError: for an entry without a path, or whose camera cannot be compared with another."""
+    for entry in entries:
+        if not isinstance(entry.get("path"), str) or not entry["path"]:
+            raise ISEError("every entry of a gallery needs a path")
+        camid = entry.get("camid")
+        if isinstance(camid, bool) or not isinstance(camid, (int, str, type(None))):
+            raise ISEError(f"{shown(entry['path'])}: camid is a whole number or a text, not {camid!r}")
 
 
 def _new_index(kind, features):

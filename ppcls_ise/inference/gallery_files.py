@@ -17,6 +17,8 @@ from ..errors import ISEError
 __all__ = ["current_generation", "locked", "read_gallery", "write_gallery"]
 
 DESCRIPTION = "gallery.json"
+#: 1 had ids from 0; programs of its time cannot search others.
+FORMATS = 1, 2
 _GENERATION_FILE = re.compile(r"(index-\d+\.faiss|entries-\d+\.jsonl|gallery\.json)(\.new)?$")
 
 
@@ -24,12 +26,12 @@ def write_gallery(folder: str, description: dict, index, entries) -> int:
     """Write a gallery in place of what is in the folder; the caller holds :func:`locked` if others may write too.
 
     Returns:
-        Its generation, one more than the last.
+        Its generation: microseconds since 1970, so that a folder which was emptied meanwhile does not go unnoticed.
     """
     os.makedirs(folder, exist_ok=True)
     # Also above what a killed writer left: its files must not be taken for ours.
     last = max([int(number) for name in os.listdir(folder) for number in re.findall(r"-(\d+)\.", name)], default=0)
-    generation = max(last, current_generation(folder)) + 1
+    generation = max(last + 1, current_generation(folder) + 1, time.time_ns() // 1000)
     names = f"index-{generation}.faiss", f"entries-{generation}.jsonl"
     paths = [os.path.join(folder, name) for name in names]
     faiss.write_index(index, paths[0])
@@ -37,7 +39,7 @@ def write_gallery(folder: str, description: dict, index, entries) -> int:
         file.writelines(json.dumps(entry) + "\n" for entry in entries)
     for path in paths:
         _flush(path)
-    whole = {"format": 1, "generation": generation, **description,
+    whole = {"format": FORMATS[-1], "generation": generation, **description,
              "files": {name: os.path.getsize(path) for name, path in zip(names, paths)}}
     target = os.path.join(folder, DESCRIPTION)
     with open(target + ".new", "w", encoding="utf-8") as file:
@@ -103,7 +105,7 @@ def _description(folder):
     try:
         with open(path, encoding="utf-8") as file:
             description = json.load(file)
-        if description["format"] != 1:
+        if description["format"] not in FORMATS:
             raise ISEError(f"{path} has format {description['format']}, which is newer than this program")
         missing = {"generation", "kind", "dimension", "image_root", "model", "next_id", "files"} - set(description)
         if missing:

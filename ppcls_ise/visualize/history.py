@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..data.images import MARKET_PATTERN
+from ..data.listing import MARKET_PATTERN
 from ..errors import ISEError
 from ..metric import cluster_report
 from ..metric.epoch_table import read_table
