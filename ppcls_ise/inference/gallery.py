@@ -90,6 +90,7 @@ class Gallery:
                            f"{list(features.shape)}")
         check_entries(entries)
         last = {self._kept_path(entry["path"]): row for row, entry in enumerate(entries)}
+        last = dict(sorted(last.items(), key=lambda item: item[1]))
         with self._lock:
             same = {path: self._ids[path] for path, row in last.items() if self._is_same(path, entries[row])}
             new = [path for path in last if path not in same]

@@ -76,9 +76,75 @@ def test_build_search_append_and_remove(run, people, tmp_path):
                   "IndexProcess.columns=['path', 'pid', 'camid', 'place']")
     assert "1 added, 1 replaced" in printed and f"{len(images) - 1} images" in printed
     gallery = Gallery.open(str(tmp_path / "index"))
-    assert [entry for entry in gallery.entries.values() if entry["camid"] == 9] == [
-        {"path": images[0], "pid": 7, "camid": 9, "place": "entrance", "id": len(images)},
-        {"path": images[2], "pid": 8, "camid": 9, "place": "yard", "id": len(images) + 1}]
+    assert sorted((entry["path"], entry["pid"], entry["place"]) for entry in gallery.entries.values()
+                  if entry["camid"] == 9) == [(images[0], 7, "entrance"), (images[2], 8, "yard")]
+
+
+def crop(path, colour):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (32, 64), colour).save(path)
+    return path
+
+
+def test_equal_names_of_two_folders_are_two_images(run, tmp_path):
+    red, other = (crop(tmp_path / day / "0001_c1.png", colour) for day, colour in (("1", "red"), ("2", "blue")))
+    crop(tmp_path / "1" / "0002_c1.png", "green")
+    run("build_gallery", f"IndexProcess.image_root={tmp_path / '1'}")
+    second = f"IndexProcess.image_root={tmp_path / '2'}"
+    assert "3 images (1 added)" in run("build_gallery", second, "IndexProcess.index_operation=append")
+    json_file = f"Search.json={tmp_path / 'found.json'}"
+    for query in (red, other):
+        run("search", f"Global.infer_imgs={query}", json_file, f"Search.picture={tmp_path / 'sheet.png'}")
+        best = json.loads((tmp_path / "found.json").read_text())[0]["matches"][0]
+        gallery = Gallery.open(str(tmp_path / "index"))
+        assert gallery.image_path(best["id"]) == str(query) and best["similarity"] > 0.9999
+        assert set(best) == {"path", "pid", "camid", "id", "similarity"}
+    # A list of the second folder takes nothing out of the first.
+    (tmp_path / "list.txt").write_text("0001_c1.png\n0002_c1.png\n")
+    printed = run("build_gallery", second, f"IndexProcess.data_file={tmp_path / 'list.txt'}",
+                  "IndexProcess.index_operation=remove")
+    assert "2 images (1 removed, 1 unknown)" in printed and f"lie below {tmp_path / '1'}" in printed
+    # What is overwritten after it was added is not shown for what was there.
+    crop(red, "white")
+    with pytest.raises(SystemExit, match="0001_c1.png is no longer the file that was added to the gallery"):
+        run("search", f"Global.infer_imgs={other}", f"Search.picture={tmp_path / 'sheet.png'}")
+
+
+def test_names_of_any_bytes(run, tmp_path):
+    odd = os.fsdecode(b"0001_c\xe9.png")
+    crop(tmp_path / "crops" / odd, "red")
+    crop(tmp_path / "crops" / "0002_c1.png", "blue")
+    options = [f"IndexProcess.image_root={tmp_path / 'crops'}", "IndexProcess.pattern=_c(?P<camid>.)"]
+    assert "cameras 1, \\udce9;" in run("build_gallery", *options)
+    queries = f"Global.infer_imgs={tmp_path / 'crops'}"
+    files = [f"Search.json={tmp_path / 'found.json'}", f"Search.picture={tmp_path / 'sheet.png'}"]
+    assert "0001_c\\udce9.png" in run("search", *options, queries, *files, "Search.other_cameras=True")
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [[match["camid"] for match in query["matches"]] for query in found] == [[1], ["\udce9"]]
+    assert "0001_c\\udce9.png:" in run("predict_rec", queries, config="inference_rec")
+
+
+def test_the_camera_of_a_query_is_read_below_its_folder(run, people, tmp_path):
+    for place, crop_file in zip(("gate", "yard"), sorted((people / "bounding_box_test").glob("0*.jpg"))):
+        (tmp_path / "crops" / place).mkdir(parents=True)
+        shutil.copy(crop_file, tmp_path / "crops" / place)
+    options = [f"IndexProcess.image_root={tmp_path / 'crops'}", "IndexProcess.pattern=^(?P<camid>[^/]+)/"]
+    run("build_gallery", *options)
+    run("search", *options, f"Global.infer_imgs={tmp_path / 'crops'}", "Search.other_cameras=True",
+        f"Search.json={tmp_path / 'found.json'}")
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [[match["camid"] for match in query["matches"]] for query in found] == [["yard"], ["gate"]]
+
+
+def test_a_threshold_of_zero_is_one(run, people, tmp_path):
+    run("build_gallery")
+    options = [f"Search.json={tmp_path / 'found.json'}", "IndexProcess.return_k=1000"]
+    run("search", *options, "IndexProcess.score_thres=0.0")
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert min(match["similarity"] for query in found for match in query["matches"]) >= 0
+    run("search", *options, "IndexProcess.score_thres=None")
+    assert sum(len(query["matches"]) for query in json.loads((tmp_path / "found.json").read_text())) >= sum(
+        len(query["matches"]) for query in found)
 
 
 def test_cameras_have_their_names(run, people, tmp_path):
@@ -156,10 +222,37 @@ def test_a_gallery_of_another_model_is_not_searched(run, export_model):
     ("build_gallery", "Global.rec_inference_model_dir=/nowhere", "no exported model"),
     ("build_gallery", "Global", "should read key.sub=value"),
     ("search", "Global.infer_imgs=None", "infer_imgs is missing"),
-    ("search", "Global.infer_imgs=/nowhere", "/nowhere")])
+    ("search", "Global.infer_imgs=/nowhere", "/nowhere"),
+    ("build_gallery", "IndexProcess.index_methd=IVF", "index_methd is no known key, did you mean index_method"),
+    ("build_gallery", "Global.use_onx=True", "Global.use_onx is no known key, did you mean use_onnx"),
+    ("search", "Search.other_camera=True", "Search.other_camera is no known key, did you mean other_cameras"),
+    ("build_gallery", "IndexProcess.batch_size=many", "IndexProcess.batch_size is a whole number above 0, not 'many'"),
+    ("search", "IndexProcess.return_k=0", "IndexProcess.return_k is a whole number above 0"),
+    ("search", "IndexProcess.score_thres=high", "IndexProcess.score_thres is a cosine"),
+    ("build_gallery", "Global.use_gpu=false", "Global.use_gpu is True or False, not 'false'"),
+    ("build_gallery", "IndexProcess.pattern=(?P<pid>[", "IndexProcess.pattern .* is no regular expression")])
 def test_mistakes_end_with_one_message(run, program, override, message):
     with pytest.raises(SystemExit, match=f"error: .*{message}"):
         run(program, override)
+
+
+def test_a_pattern_that_is_none_is_named_in_a_search(run):
+    run("build_gallery")
+    for pattern, message in (("(?P<camid>[", "is no regular expression"), ("(?P<pid>\\d+)", "needs the group camid"),
+                             ("_x(?P<camid>\\d+)", "does not match IndexProcess.pattern"),
+                             ("(_x(?P<camid>\\d+))?", "does not tell its camera")):
+        with pytest.raises(SystemExit, match=f"error: .*{message}"):
+            run("search", "Search.other_cameras=True", f"IndexProcess.pattern={pattern}")
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ('{"path": "a.jpg", "camid": [1]}', "line 1: a.jpg: camid is a whole number or a text, not .1."),
+    ('{"path": "a.jpg", "camid": 1.5}', "not 1.5"), ('{"path": "a.jpg", "seen": NaN}', "NaN is no value of JSON"),
+    ('{"camid": 1}', "no object with a path"), ("{", "is no JSON"), ('{"path": ""}', "needs a path")])
+def test_a_line_of_json_that_is_of_no_use_is_named(run, tmp_path, line, message):
+    (tmp_path / "list.jsonl").write_text(line)
+    with pytest.raises(SystemExit, match=f"list.jsonl, line 1.*{message}" if "line" not in message else message):
+        run("build_gallery", f"IndexProcess.data_file={tmp_path / 'list.jsonl'}")
 
 
 BUILDER = """
