@@ -85,14 +85,22 @@ async def _answer(send, status, message, headers=()):
     await send({"type": "http.response.body", "body": body})
 
 
-def patient_protocol(seconds: float):
-    """uvicorn's protocol, with patience for the head of a request: uvicorn itself would wait for ever."""
+async def _too_many(scope, receive, send):
+    if scope["type"] == "http":
+        await _answer(send, 503, "too many connections; come again in a second", [(b"retry-after", b"1")])
+
+
+def patient_protocol(seconds: float, connections: int):
+    """uvicorn's protocol, with patience for the head of a request, where uvicorn itself would wait for ever, and a
+    bound on open connections that answers as the interface promises, where uvicorn's own answers in plain text."""
 
     class Protocol(H11Protocol):
         _timer = None
 
         def connection_made(self, transport):
             super().connection_made(transport)
+            if len(self.connections) > connections:
+                self.app = _too_many
             self._watch()
 
         def data_received(self, data):

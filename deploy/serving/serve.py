@@ -31,12 +31,15 @@ def main(config):
     service = SearchService(make_extractor({**config["Global"], "batch_size": 1}),
                             os.path.expanduser(block["index_dir"]), limits)
     host, port = serving.get("host") or "127.0.0.1", serving.get("port") or 8000
+    if not isinstance(host, str) or isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
+        raise ISEError(f"Serving.host is a name or an address, and Serving.port a number below 65536, not {host!r} and "
+                       f"{port!r}")
     token = os.environ.get(TOKEN_VARIABLE)
     print(f"{len(service.gallery)} images; http://{host}:{port}, its interface at http://{host}:{port}/docs; "
           f"{'changes with the token' if token else f'no changes ({TOKEN_VARIABLE} is not set)'}", flush=True)
     uvicorn.run(create_app(service, token, block.get("return_k") or 10), host=host, port=port, ws="none",
-                http=patient_protocol(limits.upload_seconds), limit_concurrency=8 * limits.max_waiting,
-                timeout_keep_alive=30, timeout_graceful_shutdown=5, server_header=False, access_log=False)
+                http=patient_protocol(limits.upload_seconds, 8 * limits.max_waiting), timeout_keep_alive=30,
+                timeout_graceful_shutdown=5, server_header=False, access_log=False)
 
 
 if __name__ == "__main__":

@@ -19,13 +19,25 @@ def server(exported, people, tmp_path_factory):
     yield from serve(exported, people, tmp_path_factory, "Serving.upload_seconds=0.4", "Serving.max_upload_mb=0.5")
 
 
+@pytest.fixture
+def few_connections(exported, people, tmp_path_factory):
+    """The same with 8 connections at most."""
+    yield from serve(exported, people, tmp_path_factory, "Serving.max_waiting=1")
+
+
 @pytest.fixture(scope="session")
 def patient_server(exported, people, tmp_path_factory):
     """The same with the limits of the config: a busy machine must not look like a slow client."""
     yield from serve(exported, people, tmp_path_factory)
 
 
-def serve(exported, people, tmp_path_factory, *limits):
+@pytest.fixture
+def open_server(exported, people, tmp_path_factory):
+    """One whose gallery can be changed with the token ``secret``."""
+    yield from serve(exported, people, tmp_path_factory, token="secret")
+
+
+def serve(exported, people, tmp_path_factory, *limits, token=""):
     folder = tmp_path_factory.mktemp("served")
     update_gallery({"index_dir": str(folder / "index"), "image_root": str(people / "bounding_box_test")},
                    FeatureExtractor(str(exported[1])))
@@ -38,7 +50,7 @@ def serve(exported, people, tmp_path_factory, *limits):
                *(part for override in overrides for part in ("-o", override))]
     with open(folder / "log", "w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
-                                   env={**os.environ, "PYTHONPATH": str(ROOT)})
+                                   env={**os.environ, "PYTHONPATH": str(ROOT), "ISE_GALLERY_TOKEN": token})
     for _ in range(600):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()

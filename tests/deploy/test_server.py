@@ -87,6 +87,20 @@ def test_cut_connections_harm_nobody(server):
     assert "Traceback" not in log.read_text()
 
 
+def test_too_many_connections_are_sent_away_in_json(few_connections):
+    open_ones = [socket.create_connection(("127.0.0.1", few_connections[0])) for _ in range(8)]
+    time.sleep(0.2)
+    try:
+        answer, _ = talk(few_connections[0], b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 503 ") and b'{"error": "too many connections' in answer
+        assert b"application/json" in answer
+    finally:
+        for connection in open_ones:
+            connection.close()
+    time.sleep(0.2)
+    assert alive(few_connections[0])
+
+
 def test_it_listens_on_this_machine_only_and_names_no_server(server):
     with socket.socket() as probe:
         probe.bind(("127.0.0.2", 0))  # another address of this machine

@@ -2,10 +2,12 @@
 import io
 import json
 import os
+import shutil
 import struct
 import threading
 import time
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +19,10 @@ from fastapi.testclient import TestClient  # noqa: E402
 from serving.app import create_app  # noqa: E402
 from serving.service import Limits, SearchService  # noqa: E402
 
+from ppcls_ise.errors import ISEError  # noqa: E402
 from ppcls_ise.inference import FeatureExtractor, Gallery  # noqa: E402
 from ppcls_ise.inference.deployment import update_gallery  # noqa: E402
+from ppcls_ise.inference.gallery_files import locked  # noqa: E402
 
 TOKEN = {"Authorization": "Bearer secret"}
 
@@ -79,6 +83,8 @@ def test_any_picture_a_phone_may_send(client):
     for form, mode in (("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGBA"), ("PNG", "P"), ("WEBP", "RGB"),
                        ("BMP", "RGB")):
         assert search(client, picture(form=form, mode=mode)).status_code == 200, (form, mode)
+    for size in ((1, 1), (900, 1)):  # as a gallery is built of crops of any size, too
+        assert search(client, picture(size)).status_code == 200, size
 
 
 def test_browsing(client, service):
@@ -106,7 +112,7 @@ def test_append_find_and_delete(client, service):
     assert answer.status_code == 201 and answer.json()["images"] == before + 1
     again = client.post("/gallery", files={"image": ("b", data)}, data={"camid": "gate", "pid": 4},
                         headers=TOKEN).json()
-    assert again["images"] == before + 1 and again["id"] == answer.json()["id"] + 1  # the same pixels replace it
+    assert again["images"] == before + 1 and again["id"] == answer.json()["id"]  # the same pixels, so the same image
     best = search(client, data).json()["matches"][0]
     assert (best["id"], best["camid"], best["pid"]) == (again["id"], "gate", 4) and best["similarity"] > 0.9999
     assert client.get("/" + best["picture"]).status_code == 200
@@ -116,16 +122,91 @@ def test_append_find_and_delete(client, service):
     assert os.listdir(uploads) == [] and len(Gallery.open(service.index_dir)) == before
     assert client.delete(f"/gallery/{best['id']}", headers=TOKEN).status_code == 404
     # An image of the gallery's own folder is taken out of the gallery, but not deleted.
-    path = service.gallery.image_path(0)
-    assert client.delete("/gallery/0", headers=TOKEN).status_code == 200 and os.path.isfile(path)
+    number = next(iter(service.gallery.entries))
+    path = service.gallery.image_path(number)
+    assert client.delete(f"/gallery/{number}", headers=TOKEN).status_code == 200 and os.path.isfile(path)
 
 
 def test_changes_need_the_token(client, service):
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic secret"}):
-        assert client.post("/gallery", files={"image": picture()}, headers=headers).status_code == 401
-        assert client.delete("/gallery/0", headers=headers).status_code == 401
+        for answer in (client.post("/gallery", files={"image": picture()}, headers=headers),
+                       client.delete("/gallery/0", headers=headers)):
+            assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
     with TestClient(create_app(service, None)) as closed:
-        assert closed.delete("/gallery/0", headers={"Authorization": "Bearer "}).status_code == 403
+        assert closed.delete("/gallery/0", headers={"Authorization": "Bearer x"}).status_code == 403
+        assert closed.delete("/gallery/0", headers={"Authorization": "Bearer "}).status_code == 401
+
+
+def test_a_picture_or_a_removal_never_meets_another_image(client, service, extractor, people):
+    block = {"index_dir": service.index_dir, "image_root": str(people / "bounding_box_test")}
+    old = [entry["id"] for entry in client.get("/gallery?count=5").json()["entries"]]
+    update_gallery({**block, "image_root": str(people / "query")}, extractor)
+    service._looked = 0
+    new = client.get("/gallery?count=200").json()
+    assert new["images"] == len(os.listdir(people / "query")) and not {entry["id"] for entry in new["entries"]} & {*old}
+    assert client.get(f"/gallery/{old[0]}/picture").status_code == 404
+    assert client.delete(f"/gallery/{old[0]}", headers=TOKEN).status_code == 404
+    assert client.get("/health").json()["images"] == new["images"]
+    # Nor in a folder that was emptied meanwhile: the service must notice it.
+    shutil.rmtree(service.index_dir)
+    update_gallery(block, extractor)
+    service._looked = 0
+    emptied = client.get("/gallery?count=200").json()["entries"]
+    assert not {entry["id"] for entry in emptied} & {*old, *(entry["id"] for entry in new["entries"])}
+
+
+def test_a_file_that_was_overwritten_is_not_shown(client, service, people, tmp_path, extractor):
+    folder = tmp_path / "crops"
+    shutil.copytree(people / "query", folder)
+    update_gallery({"index_dir": service.index_dir, "image_root": str(folder)}, extractor)
+    service._looked = 0
+    first, second = client.get("/gallery?count=2").json()["entries"]
+    shutil.copy(folder / second["name"], folder / first["name"])
+    assert client.get("/" + second["picture"]).status_code == 200
+    answer = client.get("/" + first["picture"])
+    assert answer.status_code == 404 and "not the one that was added" in answer.json()["error"]
+
+
+def test_an_upload_is_there_as_long_as_its_entry(client, service, monkeypatch):
+    """Removing and appending the same pixels at once must not leave an entry without its file, in whichever order."""
+    data = picture(seed=3)
+
+    def append():
+        return client.post("/gallery", files={"image": ("a", data)}, headers=TOKEN).json()["id"]
+
+    number, codes, saved = append(), [], threading.Event()
+    save = Gallery.save
+
+    def slow(self, folder):
+        save(self, folder)
+        saved.set()
+        time.sleep(0.3)  # between the entry's end and the file's
+
+    monkeypatch.setattr(Gallery, "save", slow)
+    removing = threading.Thread(target=lambda: codes.append(
+        client.delete(f"/gallery/{number}", headers=TOKEN).status_code))
+    removing.start()
+    assert saved.wait(5)
+    again = append()
+    removing.join()
+    assert codes == [200] and again != number
+    assert client.get(f"/gallery/{again}/picture").status_code == 200
+
+
+def test_names_and_notes_of_any_kind(client, service, extractor, people, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / odd).write_bytes(picture(seed=5))
+    gallery = Gallery.open(service.index_dir)
+    gallery.append(extractor([str(tmp_path / odd)]), [
+        {"path": str(tmp_path / odd), "camid": "\udce9", "note": {"a": [float("nan"), "\udcff"]}}])
+    gallery.save(service.index_dir)
+    service._looked = 0
+    assert "\\udce9" in client.get("/health").json()["cameras"]
+    entry = client.get("/gallery", params={"camera": "\\udce9"}).json()["entries"][0]
+    assert (entry["name"], entry["camid"], entry["note"]) == ("caf\\udce9.png", "\\udce9", {"a": [None, "\\udcff"]})
+    best = search(client, picture(seed=5), cameras="\\udce9").json()["matches"]
+    assert len(best) == 1 and best[0]["id"] == entry["id"]
+    assert client.get("/" + entry["picture"]).status_code == 200
 
 
 def test_a_gallery_built_meanwhile_is_taken_up(client, service, extractor, people):
@@ -140,16 +221,74 @@ def test_a_gallery_built_meanwhile_is_taken_up(client, service, extractor, peopl
 
 
 def test_a_failed_change_changes_nothing(client, service, monkeypatch):
-    before = len(service.gallery)
+    before, number = len(service.gallery), next(iter(service.gallery.entries))
 
     def fail(self, folder):
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(Gallery, "save", fail)
-        answer = client.delete("/gallery/0", headers=TOKEN)
-    assert answer.status_code == 500 and "space" not in answer.text
-    assert len(service.gallery) == before and client.get("/gallery/0/picture").status_code == 200
+        answers = [client.delete(f"/gallery/{number}", headers=TOKEN),
+                   client.post("/gallery", files={"image": ("a", picture(seed=9))}, headers=TOKEN)]
+    for answer in answers:
+        assert answer.status_code == 503 and "is as it was" in answer.json()["error"] and "space" not in answer.text
+    assert len(service.gallery) == before and client.get(f"/gallery/{number}/picture").status_code == 200
+    assert os.listdir(os.path.join(service.index_dir, "uploads")) == []
+
+
+def test_a_failed_change_of_an_upload_keeps_its_file(client, service, monkeypatch):
+    files = {"image": ("a", picture(seed=9))}
+    number = client.post("/gallery", files=files, headers=TOKEN).json()["id"]
+
+    def fail(self, folder):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Gallery, "save", fail)
+        assert client.post("/gallery", files=files, headers=TOKEN).status_code == 503
+        assert client.delete(f"/gallery/{number}", headers=TOKEN).status_code == 503
+    assert client.get(f"/gallery/{number}/picture").status_code == 200
+
+
+def test_what_the_program_refuses_is_no_failure_of_the_server(client, service, extractor, monkeypatch):
+    service.limits = replace(service.limits, answer_seconds=0.4)
+    with locked(service.index_dir):
+        answer = client.post("/gallery", files={"image": ("a", picture())}, headers=TOKEN)
+    assert answer.status_code == 503 and "cannot be changed now" in answer.json()["error"]
+
+    def nothing(images):
+        raise ISEError("the model gives image 0 a feature without length")
+
+    monkeypatch.setattr(service, "extractor", nothing)
+    assert search(client, picture()).status_code == 422
+
+
+def test_a_field_counts_once_and_an_empty_number_not_at_all(client):
+    image = ("image", ("a.png", picture()))
+    for name, values in (("cameras", ["1", "2"]), ("k", ["1", "2"]), ("k", [""]), ("threshold", [""])):
+        answer = client.post("/search", files=[image, *((name, (None, value)) for value in values)])
+        assert answer.status_code == 422 and answer.json()["error"].startswith(name), answer.text
+    assert client.post("/search", files=[image, image]).status_code == 422
+    assert client.get("/gallery?start=1&start=2").status_code == 422
+    assert client.get("/gallery?count=").status_code == 422
+
+
+def test_every_answer_is_described(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    common = {"500", "503"}
+    body = common | {"400", "408", "413", "429"}
+    assert {(method, path): set(operation["responses"]) for path, operations in paths.items()
+            for method, operation in operations.items()} == {
+        ("get", "/health"): {"200"} | common, ("get", "/gallery"): {"200", "422"} | common,
+        ("get", "/gallery/{number}/picture"): {"200", "404", "422"} | common,
+        ("post", "/search"): {"200", "415", "422"} | body,
+        ("post", "/gallery"): {"201", "401", "403", "415", "422"} | body,
+        ("delete", "/gallery/{number}"): {"200", "401", "403", "404", "422"} | body}
+    errors = [operation["responses"][status]["content"]["application/json"]["schema"]["$ref"]
+              for operations in paths.values() for operation in operations.values()
+              for status in operation["responses"] if status >= "400"]
+    assert set(errors) == {"#/components/schemas/Error"}
+    assert client.request("OPTIONS", "/gallery").headers["allow"] == "GET, POST"
 
 
 def test_too_many_at_once_are_sent_away(client, service, monkeypatch):
@@ -170,7 +309,6 @@ def test_too_many_at_once_are_sent_away(client, service, monkeypatch):
 
 
 def test_what_takes_too_long_is_given_up(extractor, service, monkeypatch):
-    from dataclasses import replace
     service.limits = replace(service.limits, answer_seconds=0.2, threads=1)
     monkeypatch.setattr(service, "search", lambda *args: time.sleep(1))
     with TestClient(create_app(service)) as client:
@@ -213,8 +351,8 @@ IMAGES = {
     "ICO": picture(form="ICO"),
     "PPM": picture(form="PPM"), "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
     "zip": b"PK\x03\x04" + bytes(99),
-    "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"/>', "tiny": picture(size=(2, 2)), "a line": picture(size=(900, 1)),
-    "text bomb": text_bomb(), "too many bytes": bytes(700_000), "far too many bytes": bytes(3_000_000),
+    "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"/>', "text bomb": text_bomb(), "too many bytes": bytes(700_000),
+    "far too many bytes": bytes(3_000_000),
     "float TIFF in disguise": b"II*\x00" + bytes(64), "pickle": b"\x80\x04\x95\x10\x00\x00\x00",
 }
 REQUESTS = {
@@ -249,6 +387,9 @@ REQUESTS = {
     "append no image": ("POST", "/gallery", {"files": {"image": b"x"}, "headers": TOKEN}),
     "pid text": ("POST", "/gallery", {"files": {"image": picture()}, "data": {"pid": "../x"}, "headers": TOKEN}),
     "camid huge": ("POST", "/gallery", {"files": {"image": picture()}, "data": {"camid": "9" * 300}, "headers": TOKEN}),
+    "image twice": ("POST", "/search", {"files": [("image", ("a.png", picture()))] * 2}),
+    "cameras twice": ("POST", "/search", {"files": [("image", ("a.png", picture())), ("cameras", (None, "1")),
+                                                    ("cameras", (None, "2"))]}),
     "delete text": ("DELETE", "/gallery/all", {"headers": TOKEN}),
     "token not ASCII": ("DELETE", "/gallery/0", {"headers": {"Authorization": b"Bearer s\xe9cret"}}),
 }

@@ -163,8 +163,8 @@ def test_galleries_of_version_0_1_open_and_go_on(tmp_path):
     rows, entries = people(5)
     index = faiss.index_factory(DIMENSION, "IDMap2,Flat", faiss.METRIC_INNER_PRODUCT)
     index.add_with_ids(rows, np.arange(5))
-    write_gallery(str(tmp_path), {"kind": "Flat", "dimension": DIMENSION, "image_root": "", "model": None,
-                                  "next_id": 5}, index, [{**entry, "id": number} for number, entry in enumerate(entries)])
+    description = {"kind": "Flat", "dimension": DIMENSION, "image_root": "", "model": None, "next_id": 5}
+    write_gallery(str(tmp_path), description, index, [{**entry, "id": row} for row, entry in enumerate(entries)])
     description = json.loads((tmp_path / "gallery.json").read_text())
     (tmp_path / "gallery.json").write_text(json.dumps({**description, "format": 1}))
     gallery = Gallery.open(str(tmp_path))
