@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 
-import yaml
 from ppcls.utils import logger
 
 from .config import plain_dicts
 from .loader_blocks import plain_block
 
 __all__ = ["export"]
+
+#: Of an earlier export, in the order they go; either Paddle writes a program of its own kind.
+FILES = ("inference.yml", "inference.onnx", "inference.json", "inference.pdmodel", "inference.pdiparams")
 
 
 def export(engine, onnx: bool = False) -> str:
@@ -28,33 +30,25 @@ def export(engine, onnx: bool = False) -> str:
     Raises:
         ISEError: as :func:`ppcls_ise.inference.write_onnx` does.
     """
-    normalize = engine.config["Arch"].get("export_normalize", True)
+    from ..inference.description import file_mark, write_description  # here: training needs nothing of deployment
+
+    config = plain_dicts(engine.config)
+    normalize, folder = config["Arch"].get("export_normalize", True), config["Global"]["save_inference_dir"]
+    transforms = plain_block(config)["dataset"]["transform_ops"]
     if not normalize:
         engine.config["Arch"]["infer_output_key"] = "neck"
+    for name in FILES:  # the description first: without it nobody takes what is half there for a model
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(folder, name))
     engine.export()
-    config = plain_dicts(engine.config)
-    described = {"image_shape": config["Global"]["image_shape"],
-                 "feature_size": config["Arch"]["Neck"]["num_features"], "normalized": bool(normalize),
-                 "model": _digest(os.path.join(config["Global"]["save_inference_dir"], "inference.pdiparams"))}
-    transforms = plain_block(config)["dataset"]["transform_ops"]
-    description = {"Global": described, "PreProcess": {"transform_ops": transforms}}
-    folder = config["Global"]["save_inference_dir"]
-    path = os.path.join(folder, "inference.yml")
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        yaml.safe_dump(description, file, sort_keys=False)
-    os.replace(path + ".new", path)
-    stale = os.path.join(folder, "inference.onnx")
-    if os.path.isfile(stale):
-        os.remove(stale)  # of an earlier export, so of another model
+    path = write_description(folder, {
+        "Global": {"image_shape": config["Global"]["image_shape"],
+                   "feature_size": config["Arch"]["Neck"]["num_features"], "normalized": bool(normalize),
+                   "model": file_mark(os.path.join(folder, "inference.pdiparams"))},
+        "PreProcess": {"transform_ops": transforms}})
     if onnx:
-        from ..inference import write_onnx  # here, so that training does not load what only deployment needs
+        from ..inference import write_onnx
 
         file, cosine, difference = write_onnx(folder)
         logger.info(f"[Export] {file}: cosine {cosine:.7f}, difference {difference:.1e} to Paddle Inference")
     return path
-
-
-def _digest(path):
-    """A name that no other weights have; a gallery keeps it, so that it is not searched with another model."""
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:16]

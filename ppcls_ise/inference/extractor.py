@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Union
 
 import numpy as np
-import yaml
 from PIL import Image
 
 from ..data.reading import read_image, to_rgb
 from ..errors import ISEError
+from .description import check_file, read_description
 from .preprocessing import Preprocessing
-from .runtimes import OnnxRuntime, PaddleRuntime
+from .runtimes import OnnxRuntime, PaddleRuntime, model_files, onnx_file
 
 __all__ = ["FeatureExtractor", "ImageLike"]
 
@@ -49,13 +49,15 @@ class FeatureExtractor:
         if runtime not in RUNTIMES or batch_size < 1 or threads < 1:
             raise ISEError(f"runtime is {' or '.join(RUNTIMES)}, batch_size and threads are at least 1, not "
                            f"{runtime!r}, {batch_size!r}, {threads!r}")
+        if runtime == "onnx" and any(options.get(key) for key in ("use_gpu", "use_tensorrt", "use_fp16")):
+            raise ISEError("runtime onnx runs on the CPU; set use_gpu, use_tensorrt and use_fp16 to False")
+        file, key = (onnx_file(model_dir), "onnx") if runtime == "onnx" else (model_files(model_dir)[1], "model")
+        description = read_description(model_dir)
+        check_file(file, description["Global"].get(key))  # before it is loaded: Paddle dies of weights that do not fit
         if runtime == "onnx":
-            if any(options.get(key) for key in ("use_gpu", "use_tensorrt", "use_fp16")):
-                raise ISEError("runtime onnx runs on the CPU; set use_gpu, use_tensorrt and use_fp16 to False")
-            self._run = OnnxRuntime(os.path.join(model_dir, "inference.onnx"), threads)
+            self._run = OnnxRuntime(file, threads)
         else:
             self._run = PaddleRuntime(model_dir, threads, batch_size=batch_size, **options)
-        description = _read_description(os.path.join(model_dir, "inference.yml"))
         self.preprocess = Preprocessing(description["PreProcess"]["transform_ops"])
         self.batch_size, self.model = batch_size, description["Global"].get("model")
         blank = np.zeros((1, 3, self.preprocess.height, self.preprocess.width), np.float32)
@@ -104,19 +106,3 @@ def pixels(image: ImageLike) -> np.ndarray:
         return image
     described = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
     raise ISEError(f"an image is a path, a PIL image or a uint8 array [height, width, 3] in RGB, not {described}")
-
-
-def _read_description(path):
-    if not os.path.isfile(path):
-        raise ISEError(f"{path} is missing; export the model with tools/export_model.py, which writes it")
-    with open(path, encoding="utf-8") as file:
-        try:
-            description = yaml.safe_load(file)
-        except yaml.YAMLError as error:
-            raise ISEError(f"{path} is no yaml: {error}") from error
-    try:
-        if not isinstance(description["PreProcess"]["transform_ops"], list):
-            raise TypeError
-        return {"Global": {}, **description}
-    except (KeyError, TypeError):
-        raise ISEError(f"{path} has no PreProcess.transform_ops; tools/export_model.py writes them") from None

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 
 import numpy as np
 
 from ..errors import ISEError
+from .description import file_mark, read_description, write_description
 from .extractor import FeatureExtractor
 from .runtimes import model_files
 
@@ -39,7 +39,9 @@ def write_onnx(model_dir: str) -> tuple[str, float, float]:
     with tempfile.TemporaryDirectory(dir=model_dir) as folder:
         # inference.yml beside it, so that it is checked as it will be used.
         file, target = os.path.join(folder, "inference.onnx"), os.path.join(model_dir, "inference.onnx")
-        shutil.copy(os.path.join(model_dir, "inference.yml"), folder)
+        description = read_description(model_dir)
+        description["Global"].pop("onnx", None)
+        write_description(folder, description)
         try:
             # Its optimisers install packages on their own; ONNX Runtime optimises the graph when it loads it.
             paddle2onnx.export(*model_files(model_dir), file, opset_version=OPSET, enable_onnx_checker=True,
@@ -52,7 +54,9 @@ def write_onnx(model_dir: str) -> tuple[str, float, float]:
         if cosine < LOWEST_COSINE or difference > LARGEST_DIFFERENCE:
             raise ISEError(f"the ONNX file of {model_dir} gives other features than the model: cosine {cosine:.6f}, "
                            f"difference {difference:.1e}; it is not kept")
+        description["Global"]["onnx"] = file_mark(file)
         os.replace(file, target)
+        write_description(model_dir, description)
     return target, cosine, difference
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ISEError
 
-__all__ = ["OnnxRuntime", "PaddleRuntime", "model_files"]
+__all__ = ["OnnxRuntime", "PaddleRuntime", "model_files", "onnx_file"]
 
 
 def model_files(model_dir: str) -> tuple[str, str]:
@@ -25,6 +25,14 @@ def model_files(model_dir: str) -> tuple[str, str]:
         raise ISEError(f"{model_dir} holds no exported model (inference.json or .pdmodel, and inference.pdiparams); "
                        "tools/export_model.py writes one (Global.rec_inference_model_dir names its folder)")
     return program, weights
+
+
+def onnx_file(model_dir: str) -> str:
+    """``inference.onnx``. Raises: ISEError: if the folder does not hold it."""
+    file = os.path.join(model_dir, "inference.onnx")
+    if not os.path.isfile(file):
+        raise ISEError(f"there is no {file}; tools/export_model.py --onnx writes it")
+    return file
 
 
 class PaddleRuntime:
@@ -103,12 +111,10 @@ class OnnxRuntime:
         threads: of the CPU.
 
     Raises:
-        ISEError: if there is no such file, or onnxruntime is not installed.
+        ISEError: if it is no such file, or onnxruntime is not installed.
     """
 
     def __init__(self, file: str, threads: int = 2):
-        if not os.path.isfile(file):
-            raise ISEError(f"there is no {file}; tools/export_model.py --onnx writes it")
         try:
             import onnxruntime
         except ImportError as error:
@@ -116,7 +122,10 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its own kinds of error, which it does not name
+            raise ISEError(f"ONNX Runtime cannot load {file}: {str(error).strip()[-400:]}") from error
         self._name = self._session.get_inputs()[0].name
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:

@@ -79,6 +79,7 @@ def test_without_export_normalize_the_model_gives_the_neck(exported, export_mode
 def test_the_description_has_what_the_model_wants(exported):
     description = yaml.safe_load((exported[1] / "inference.yml").read_text())
     model = description["Global"].pop("model")
+    description["Global"].pop("onnx", None)  # where another test has converted it
     assert description["Global"] == {"image_shape": [3, 64, 32], "feature_size": 128, "normalized": True}
     assert len(model) == 16 and model == FeatureExtractor(str(exported[1])).model
 
@@ -97,6 +98,73 @@ def test_a_new_export_takes_the_old_onnx_file_away(export_model):
     (folder / "inference.onnx").write_bytes(b"of another model")
     export_model(f"Global.save_inference_dir={folder}")
     assert not (folder / "inference.onnx").exists()
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing after it runs."""
+
+
+@pytest.mark.parametrize("moment", ["in the model", "before inference.yml"])
+def test_an_export_that_was_killed_is_noticed(export_model, monkeypatch, moment):
+    """Wherever a second export into the same folder ends, nobody takes what is there for a whole model."""
+    import ppcls.engine.engine as host
+
+    from ppcls_ise.inference import description
+
+    folder = export_model()[1]
+    saved = host.paddle.jit.save
+
+    def killed(*arguments, **options):
+        raise Killed
+
+    def half(*arguments, **options):
+        saved(*arguments, **options)
+        with open(folder / "inference.pdiparams", "r+b") as file:
+            file.truncate(1000)
+        raise Killed
+
+    overrides = [f"Global.save_inference_dir={folder}"]
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        if moment == "in the model":
+            patch.setattr(host.paddle.jit, "save", half)
+        else:
+            patch.setattr(description.os, "replace", killed)
+        export_model(*overrides, seed=1)
+    with pytest.raises(ValueError, match="export the model"):
+        FeatureExtractor(str(folder))
+
+
+def test_files_of_two_exports_are_noticed(with_onnx, export_model, tmp_path):
+    other = export_model(seed=1)[1]
+    for file, runtime in (("inference.pdiparams", "paddle"), ("inference.onnx", "onnx")):
+        folder = tmp_path / runtime
+        shutil.copytree(with_onnx[1], folder)
+        if runtime == "paddle":
+            shutil.copy(other / file, folder)
+        else:
+            (folder / file).write_bytes((folder / file).read_bytes() + b"\0")
+        with pytest.raises(ValueError, match=f"{file} is not the file that inference.yml beside it describes"):
+            FeatureExtractor(str(folder), runtime)
+
+
+def test_a_description_without_marks_is_believed(with_onnx, tmp_path):
+    """As those that PaddleClas's own tools write."""
+    shutil.copytree(with_onnx[1], tmp_path / "model")
+    description = yaml.safe_load((tmp_path / "model/inference.yml").read_text())
+    description["Global"] = None
+    (tmp_path / "model/inference.yml").write_text(yaml.safe_dump(description))
+    for runtime in ("paddle", "onnx"):
+        assert FeatureExtractor(str(tmp_path / "model"), runtime).model is None
+
+
+def test_an_onnx_file_that_is_none_is_named(with_onnx, tmp_path):
+    shutil.copytree(with_onnx[1], tmp_path / "model")
+    description = yaml.safe_load((tmp_path / "model/inference.yml").read_text())
+    del description["Global"]["onnx"]
+    (tmp_path / "model/inference.yml").write_text(yaml.safe_dump(description))
+    (tmp_path / "model/inference.onnx").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="ONNX Runtime cannot load"):
+        FeatureExtractor(str(tmp_path / "model"), "onnx")
 
 
 def test_an_onnx_file_that_differs_is_not_kept(export_model, monkeypatch):

@@ -11,7 +11,10 @@ import pytest
 from helpers import ROOT
 from PIL import Image
 
-HIDDEN = 'import sys\nsys.modules["paddle"] = sys.modules["ppcls"] = sys.modules["paddleclas"] = None   # not installed\n'
+HIDDEN = """import sys
+for name in ("paddle", "ppcls", "paddleclas"):
+    sys.modules[name] = None  # as if not installed
+"""
 LIBRARY = HIDDEN + """
 from ppcls_ise.inference import FeatureExtractor, Gallery
 extractor = FeatureExtractor(sys.argv[1], "onnx")

@@ -1,0 +1,63 @@
+"""``inference.yml``: what an exported model wants to be fed with, and which files it describes.
+
+It is written after the model and taken away before a new one is: a model beside which it is missing, or names other
+files, is one whose export was interrupted.
+"""
+from __future__ import annotations
+
+import hashlib
+import os
+
+import yaml
+
+from ..errors import ISEError
+
+__all__ = ["check_file", "file_mark", "read_description", "write_description"]
+
+NAME = "inference.yml"
+
+
+def read_description(model_dir: str) -> dict:
+    """``Global`` (may be empty) and ``PreProcess`` with ``transform_ops``.
+
+    Raises:
+        ISEError: if the file is missing or of no use.
+    """
+    path = os.path.join(model_dir, NAME)
+    if not os.path.isfile(path):
+        raise ISEError(f"{path} is missing; export the model with tools/export_model.py, which writes it last")
+    try:
+        with open(path, encoding="utf-8") as file:
+            description = yaml.safe_load(file)
+        if not isinstance(description["PreProcess"]["transform_ops"], list):
+            raise TypeError
+        return {**description, "Global": dict(description.get("Global") or {})}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ISEError(f"{path} is no yaml: {error}") from error
+    except (KeyError, TypeError, ValueError):
+        raise ISEError(f"{path} has no PreProcess.transform_ops; tools/export_model.py writes them") from None
+
+
+def write_description(model_dir: str, description: dict) -> str:
+    """Write it in place of the old one; a reader, or a kill, sees either, whole. Returns: its path."""
+    path = os.path.join(model_dir, NAME)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        yaml.safe_dump(description, file, sort_keys=False)
+    os.replace(path + ".new", path)
+    return path
+
+
+def file_mark(path: str) -> str:
+    """16 hexadecimal digits that no other weights have; a gallery keeps them, so that it is searched with no other."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def check_file(path: str, mark: str | None) -> None:
+    """Raises: ISEError: if a file of the model is not the one of ``mark``; an old description may have none."""
+    if mark is not None and file_mark(path) != mark:
+        raise ISEError(f"{path} is not the file that {NAME} beside it describes: an export was interrupted, or files "
+                       "of two exports lie in one folder; export the model again")
