@@ -65,7 +65,7 @@ def report(config, folder=None, queries=8):
 
 
 def retrieval(config, splits, sets, queries):
-    from ppcls_ise.engine.evaluation import evaluate_splits, evaluation_rules
+    from ppcls_ise.engine.evaluation import describe_rules, evaluate_splits, evaluation_rules
     from ppcls_ise.metric import ReIDMetric
     from ppcls_ise.visualize import Retrieval, rank_lists, spread_by_precision
 
@@ -75,9 +75,7 @@ def retrieval(config, splits, sets, queries):
     rules = evaluation_rules(splits["query"], splits["gallery"], config["Global"])
     result = evaluate_splits(metric, splits["query"], splits["gallery"], rules)
     lists = rank_lists(spread_by_precision(result["ap"], queries), query[:3], gallery[:3], result["ap"], **rules)
-    text = ", ".join([f"protocol {rules['protocol']}"]
-                     + [name.replace("_", " ") for name in ("flip_test", "re_ranking") if config["Global"].get(name)])
-    return Retrieval(query, gallery, lists, metric.summary(result), text)
+    return Retrieval(query, gallery, lists, metric.summary(result), describe_rules(rules, config["Global"]))
 
 
 def say(step):

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image, ImageDraw, ImageOps
 
-from ..data.reading import read_image
+from ..data.reading import read_image, shown
 
 #: width, height of a crop in pixels: twice what the page shows on a phone, once on a laptop.
 THUMB = (64, 128)
@@ -33,7 +33,7 @@ def data_uri(path: str) -> str:
 
 def camera_label(camera: int | str | None) -> str:
     """A camera in a caption: ``c3`` for a number, a name as it is, nothing where it is not known."""
-    return "" if camera is None else f"c{camera}" if isinstance(camera, int) else camera
+    return "" if camera is None else f"c{camera}" if isinstance(camera, int) else shown(camera)
 
 
 def contact_sheet(rows: list[list[tuple[str, str, str]]]) -> Image.Image:
