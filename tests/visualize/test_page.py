@@ -138,4 +138,4 @@ def test_the_tool(people, tmp_path):
                             capture_output=True, text=True, timeout=200)
     assert result.returncode == 0, result.stdout + result.stderr
     text = (tmp_path / "output" / "report" / "report.html").read_text(encoding="utf-8")
-    assert text.count('<figure class="query"') == 2 and "protocol market, flip test" in text
+    assert text.count('<figure class="query"') == 2 and "protocol: market, flip_test" in text
