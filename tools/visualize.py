@@ -26,6 +26,7 @@ def parse_args(argv=None):
 def main(argv=None):
     arguments = parse_args(argv)
     import ppcls_ise
+    from ppcls_ise.data.reading import shown
     from ppcls_ise.errors import ISEError
     from ppcls_ise.host import HostError
     try:
@@ -33,7 +34,7 @@ def main(argv=None):
         from ppcls_ise.engine import load_config, prepare_config
         config = prepare_config(load_config(arguments.config, arguments.override), "train")
         _engine.make_synthetic_set(config)
-        print("report:", report(config, arguments.folder, arguments.queries))
+        print("report:", shown(report(config, arguments.folder, arguments.queries)))
     except (ISEError, HostError) as error:
         sys.exit(f"error: {error}")
 
