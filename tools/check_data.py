@@ -20,13 +20,15 @@ def bar(items, total, name):
 
 
 def show(reports, findings):
+    from ppcls_ise.data.reading import shown
+
     rows = [HEADER, *(report.row() for report in reports)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     print()
     for finding in sorted(findings, key=lambda finding: not finding.problem):
-        print(f"{'PROBLEM' if finding.problem else 'note'} {finding.split}: {finding.text}")
+        print(f"{'PROBLEM' if finding.problem else 'note'} {finding.split}: {shown(finding.text)}")
     problems = sum(finding.problem for finding in findings)
     print(f"{problems} problem{'s' * (problems != 1)}, {len(findings) - problems} notes" if findings
           else "nothing wrong was found")

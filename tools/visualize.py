@@ -26,6 +26,7 @@ def parse_args(argv=None):
 def main(argv=None):
     arguments = parse_args(argv)
     import ppcls_ise
+    from ppcls_ise.data.reading import shown
     from ppcls_ise.errors import ISEError
     from ppcls_ise.host import HostError
     try:
@@ -33,7 +34,7 @@ def main(argv=None):
         from ppcls_ise.engine import load_config, prepare_config
         config = prepare_config(load_config(arguments.config, arguments.override), "train")
         _engine.make_synthetic_set(config)
-        print("report:", report(config, arguments.folder, arguments.queries))
+        print("report:", shown(report(config, arguments.folder, arguments.queries)))
     except (ISEError, HostError) as error:
         sys.exit(f"error: {error}")
 
@@ -65,7 +66,7 @@ def report(config, folder=None, queries=8):
 
 
 def retrieval(config, splits, sets, queries):
-    from ppcls_ise.engine.evaluation import evaluate_splits, evaluation_rules
+    from ppcls_ise.engine.evaluation import describe_rules, evaluate_splits, evaluation_rules
     from ppcls_ise.metric import ReIDMetric
     from ppcls_ise.visualize import Retrieval, rank_lists, spread_by_precision
 
@@ -75,9 +76,7 @@ def retrieval(config, splits, sets, queries):
     rules = evaluation_rules(splits["query"], splits["gallery"], config["Global"])
     result = evaluate_splits(metric, splits["query"], splits["gallery"], rules)
     lists = rank_lists(spread_by_precision(result["ap"], queries), query[:3], gallery[:3], result["ap"], **rules)
-    text = ", ".join([f"protocol {rules['protocol']}"]
-                     + [name.replace("_", " ") for name in ("flip_test", "re_ranking") if config["Global"].get(name)])
-    return Retrieval(query, gallery, lists, metric.summary(result), text)
+    return Retrieval(query, gallery, lists, metric.summary(result), describe_rules(rules, config["Global"]))
 
 
 def say(step):

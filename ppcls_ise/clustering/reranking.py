@@ -25,6 +25,9 @@ class ReRanking:
         k2 (int): neighbours, the image itself included, over which an encoding is averaged; 1 switches that off.
         lambda_value (float): weight of the original distance, 0 to 1.
 
+    Attributes:
+        k1, k2, lambda_value: as given.
+
     Raises:
         ValueError: k1 or k2 < 1, lambda_value outside 0..1, NaN or Inf in the features.
 
@@ -40,7 +43,7 @@ class ReRanking:
             raise ValueError(f"k1 and k2 must be at least 1, got k1={k1}, k2={k2}")
         if not 0 <= lambda_value <= 1:
             raise ValueError(f"lambda_value is a weight from 0 to 1, got {lambda_value}")
-        self.lambda_value = lambda_value
+        self.k1, self.k2, self.lambda_value = k1, k2, lambda_value
         self._x = np.concatenate([as_features(query), as_features(gallery)])
         self._queries = len(query)
         self._norms = squared_norms(self._x)

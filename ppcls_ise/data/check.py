@@ -204,5 +204,5 @@ def _identities(reports, protocol):
 
 
 def _some(items):
-    items = [str(item) for item in items]
+    items = [shown(item) for item in items]
     return ", ".join(items[:_EXAMPLES]) + ", ..." * (len(items) > _EXAMPLES)

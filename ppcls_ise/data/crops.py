@@ -8,7 +8,9 @@ import mmap
 import os
 from typing import Callable
 
+import cv2
 import numpy as np
+import PIL
 
 from ..errors import ISEError
 from .listing import ImageList
@@ -18,6 +20,8 @@ __all__ = ["CACHES", "Crops", "make_crops"]
 
 CACHES = ("none", "ram", "disk")
 DEFAULT_FOLDER = os.path.join("~", ".cache", "ppcls_ise")
+#: To be increased when the same images, recipe and size give other pixels, or another file, than before.
+CACHE_FORMAT = 1
 _GB = 1e9
 
 
@@ -48,7 +52,8 @@ def make_crops(images: ImageList, read: Callable[[str], np.ndarray], recipe: str
         size: (H, W).
         cache: ``ram`` or ``disk``.
         folder: of the file of ``disk``; default ``~/.cache/ppcls_ise``. It is kept and used again by all processes
-            and later runs, for as long as no image's size, date or permissions change.
+            and later runs, until an image's size, date or permissions change, or Pillow, OpenCV or
+            :data:`CACHE_FORMAT`.
         log: told the size beforehand.
         progress: wraps the iteration over the images' results.
 
@@ -123,7 +128,10 @@ def _write(stem, images, read, shape, progress):
 
 
 def _fingerprint(images, recipe, shape):
-    digest = hashlib.sha256(f"{os.path.realpath(images.root)}\n{recipe}\n{shape}".encode("utf-8", "backslashreplace"))
+    # Another Pillow or OpenCV may decode or resize to other pixels.
+    made_by = f"format {CACHE_FORMAT}, Pillow {PIL.__version__}, OpenCV {cv2.__version__}"
+    content = f"{made_by}\n{os.path.realpath(images.root)}\n{recipe}\n{shape}"
+    digest = hashlib.sha256(content.encode("utf-8", "backslashreplace"))
     for row, name in enumerate(images.names):
         try:
             status = os.stat(images.path(row))

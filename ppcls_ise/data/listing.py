@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,11 @@ import numpy as np
 from ..errors import ISEError
 from .reading import shown
 
-__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "identify", "list_images"]
+__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "identify", "list_images", "match_name"]
 
-#: ``0002_c1s1_000451_03.jpg``: identity 2, camera 1. Also Duke's, CUHK03-NP's, VeRi's and PersonX's naming.
-MARKET_PATTERN = r"(?P<pid>-?\d+)_c(?P<camid>\d+)"
+#: ``0002_c1s1_000451_03.jpg``: identity 2, camera 1. Also Duke's, CUHK03-NP's, VeRi's and PersonX's naming. Junk is
+#: ``-1_c1s1_...``; a ``-`` after a letter or digit is a hyphen: ``id-1_c2.jpg`` is of identity 1.
+MARKET_PATTERN = r"(?P<pid>(?:(?<![^\W_])-)?\d+)_c(?P<camid>\d+)"
 JUNK = -1
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 _LABELS = re.compile(r"(\s+-?\d+)+$")
@@ -31,6 +33,10 @@ class ImageList(NamedTuple):
     def path(self, index: int) -> str:
         """File of image ``index``."""
         return os.path.join(self.root, self.names[index])
+
+    def checksum(self) -> int:
+        """CRC-32 of the names in their order: lists of one checksum are taken to hold the same images."""
+        return zlib.crc32("\n".join(self.names).encode("utf-8", "surrogateescape"))  # a name may be any bytes
 
     def take(self, rows) -> ImageList:
         """The images ``rows``, in that order."""
@@ -73,6 +79,16 @@ def list_images(image_root: str, cls_label_path=".", image_dir: str = "", patter
     if pids is None or keep_junk:
         return images
     return images.take(np.flatnonzero(pids != JUNK))
+
+
+def match_name(expression: re.Pattern, path: str) -> re.Match | None:
+    """What a pattern finds in an image's name: searched in the file name and, where that does not match, in the path.
+
+    Args:
+        expression: a compiled pattern of a data set, with the groups ``pid`` and/or ``camid``.
+        path: of the image, relative to the data set's folder where folders above it shall not count.
+    """
+    return expression.search(os.path.basename(path)) or expression.search(path)
 
 
 def _names(root, split, image_dir):
@@ -141,7 +157,7 @@ def identify(names: list[str], pattern: str | None, called: str) -> dict[str, li
     if unknown or not expression.groupindex:
         raise ISEError(f"{called} needs the groups (?P<pid>...) and/or (?P<camid>...)"
                        + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
-    matches = [expression.search(os.path.basename(name)) or expression.search(name) for name in names]
+    matches = [match_name(expression, name) for name in names]
     if None in matches:
         missed = [name for name, match in zip(names, matches) if match is None]
         raise ISEError(f"{shown(missed[0])} does not match {called} ({len(missed)} of {len(names)} images do not); "

@@ -36,7 +36,8 @@ def read_image(path: str) -> np.ndarray:
     try:
         _require_file(path)
         with Image.open(path) as image:
-            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+            limit = Image.MAX_IMAGE_PIXELS  # None: no limit
+            if limit is not None and image.width * image.height > limit:
                 raise ValueError(f"{image.width} x {image.height} pixels are no crop")
             return np.asarray(to_rgb(image))
     # struct.error and the like: Pillow's decoders raise what they please on garbage.

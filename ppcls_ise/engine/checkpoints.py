@@ -8,7 +8,6 @@ lies ``latest.ise.npz``: the state of the clustering hook and the checksums of t
 from __future__ import annotations
 
 import functools
-import glob
 import os
 import shutil
 import zipfile
@@ -29,17 +28,20 @@ __all__ = ["load_pretrained", "load_whole", "read_state", "save_whole", "settle"
 
 READY, SAVING, STATE = ".{}.saved", ".{}.saving", ".ise.npz"
 PARTS = (".pdparams", ".pdopt", ".pdstates")
+BEST = "best_model"  # PaddleClas's name
 
 
 def save_whole(default: Callable) -> Callable:
-    """Wrap PaddleClas's ``save_model``: the same files, all new or all old, and the hook's state.
+    """Wrap PaddleClas's ``save_model``: the same files, all new or all old, and the hook's state; ``best_model`` only
+    where it is better than the one before.
 
     The state is what ``checkpoint_state()`` of the model returns, if it has one: a dict of arrays.
     """
 
     @functools.wraps(default)
     def save_model(net: nn.Layer, optimizer, metric_info: dict, model_path: str, *arguments, prefix="ppcls", **options):
-        if dist.get_rank() != 0:
+        # Of equal epochs the first is the best, here and in the report. PaddleClas's develop would save the last.
+        if dist.get_rank() != 0 or prefix == BEST and metric_info["metric"] <= _best_metric(net):
             return
         staging = os.path.join(model_path, SAVING.format(prefix))
         shutil.rmtree(staging, ignore_errors=True)  # of a save that was killed
@@ -47,10 +49,9 @@ def save_whole(default: Callable) -> Callable:
         with mock.patch.dict(default.__globals__, logger=_FinalPaths(staging, model_path)):
             default(net, optimizer, metric_info, staging, *arguments, prefix=prefix, **options)
         # PaddleClas's versions differ in the subfolder that they write to.
-        written = glob.glob(os.path.join(staging, "**", prefix + ".pdparams"), recursive=True)[0]
-        inner = os.path.dirname(written)
+        inner = next(folder for folder, _, names in os.walk(staging) if prefix + ".pdparams" in names)
         folder = os.path.normpath(os.path.join(model_path, os.path.relpath(inner, staging)))
-        _write_state(os.path.join(inner, prefix), unwrap(net), metric_info, best=prefix == "best_model")
+        _write_state(os.path.join(inner, prefix), unwrap(net), metric_info, best=prefix == BEST)
         os.makedirs(folder, exist_ok=True)
         settle(os.path.join(folder, prefix))  # before a newer one takes its place
         _sync(inner)
@@ -71,12 +72,16 @@ class _FinalPaths:
         logger.info(message.replace(self.staging, self.final))
 
 
+def _best_metric(net):
+    return getattr(unwrap(net), "best_metric", -1.0)
+
+
 def _write_state(stem, model, metric_info, best):
     if best:
         model.best_metric = metric_info["metric"]
     state = model.checkpoint_state() if hasattr(model, "checkpoint_state") else {}
     state["epoch"] = metric_info["epoch"]
-    state["best_metric"] = getattr(model, "best_metric", -1.0)
+    state["best_metric"] = _best_metric(model)
     for part in PARTS:
         state["crc32" + part] = _crc32(stem + part)
     np.savez(stem + STATE, **state)
@@ -92,10 +97,11 @@ def _crc32(path):
 
 def _sync(folder):
     """To the disk itself: a power cut is no kinder than a kill."""
-    for path in glob.glob(os.path.join(folder, "**"), recursive=True):
-        handle = os.open(path, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
+    for inner, _, names in os.walk(folder):
+        for path in (*(os.path.join(inner, name) for name in names), inner):
+            handle = os.open(path, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
 
 
 def settle(stem: str) -> None:
@@ -168,7 +174,8 @@ def load_pretrained(default: Callable) -> Callable:
 
 def load_whole(default: Callable) -> Callable:
     """Wrap PaddleClas's ``init_model``: a resumed run gets sound files of its own architecture, the best metric so
-    far (PaddleClas's develop forgets it) and, as ``restored_state`` of the model, the state of the hook."""
+    far (PaddleClas's develop forgets it) and, as ``resumed_epoch`` and ``restored_state`` of the model, the epoch that
+    it goes on from and the state of the hook."""
 
     @functools.wraps(default)
     def init_model(config, net, optimizer=None, *arguments, **options):
@@ -187,6 +194,7 @@ def load_whole(default: Callable) -> Callable:
             raise ISEError(f"checkpoint {stem}.pdparams is of another architecture: it lacks {missing[0]} and "
                            f"{len(missing) - 1} more parameters")
         metric_info = default(config, net, optimizer, *arguments, **options)
+        model.resumed_epoch = int(metric_info["epoch"])
         if state:
             model.restored_state = state
             model.best_metric = metric_info["metric"] = float(state["best_metric"])
@@ -203,10 +211,13 @@ def load_whole(default: Callable) -> Callable:
 
 def _advice(stem):
     """The newest sound checkpoint around a damaged one."""
-    sound = []
-    for path in glob.glob(os.path.join(glob.escape(os.path.dirname(stem) or "."), "*" + STATE)):
+    folder, sound = os.path.dirname(stem), []
+    for name in os.listdir(folder or ".") if os.path.isdir(folder or ".") else ():
+        if not name.endswith(STATE):
+            continue
+        path = os.path.join(folder, name[:-len(STATE)])
         try:
-            sound.append((int(verify(path[:-len(STATE)])["epoch"]), path[:-len(STATE)]))
+            sound.append((int(verify(path)["epoch"]), path))
         except ISEError:
             continue
     if not sound:

@@ -22,6 +22,7 @@ from ..clustering import (
     neighbour_recall,
     not_finite,
 )
+from ..data.reading import shown
 from ..errors import ISEError
 from .cluster_settings import ClusterSettings
 from .distributed import gather_slices, on_every_process, on_first_process
@@ -85,8 +86,8 @@ def cluster_images(features: paddle.Tensor, names: list[str], settings: ClusterS
 def _check_finite(features, names, title):
     rows = not_finite(features)
     if len(rows):
-        shown = ", ".join(names[row] for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
-        raise ISEError(f"{title} the features of {len(rows)} of {len(names)} images hold NaN or Inf ({shown}): the "
+        some = ", ".join(shown(names[row]) for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
+        raise ISEError(f"{title} the features of {len(rows)} of {len(names)} images hold NaN or Inf ({some}): the "
                        "network diverged. Lower the learning rate or switch AMP off and go on from the last good "
                        "checkpoint; if it is always the same few images, look at them")
 

@@ -1,7 +1,6 @@
 """What the processes of one training tell each other outside of a step."""
 from __future__ import annotations
 
-import hashlib
 import threading
 import zlib
 from typing import Callable
@@ -11,6 +10,7 @@ import paddle.distributed as dist
 from paddle import nn
 
 from ..arch.bn_groups import batch_norms
+from ..data.listing import ImageList
 from ..errors import ISEError
 
 __all__ = ["average_statistics", "check_equal", "gather_slices", "on_every_process", "on_first_process",
@@ -87,7 +87,7 @@ def raise_everywhere(error: Exception | None) -> None:
             raise _rebuild(described)
 
 
-def require_same_images(names: list[str]) -> None:
+def require_same_images(images: ImageList) -> None:
     """Pseudo labels travel by row number, so row i has to be the same image on every process.
 
     Raises:
@@ -95,9 +95,8 @@ def require_same_images(names: list[str]) -> None:
     """
     if dist.get_world_size() == 1:
         return
-    text = "\n".join(names).encode("utf-8", "surrogateescape")
     lists: list = []
-    dist.all_gather_object(lists, (len(names), hashlib.sha256(text).hexdigest()))
+    dist.all_gather_object(lists, (len(images.names), images.checksum()))
     if len(set(map(tuple, lists))) > 1:
         counts = ", ".join(str(count) for count, _ in lists)
         raise ISEError(f"the processes see different training images ({counts} of them); each machine needs the same "

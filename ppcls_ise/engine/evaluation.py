@@ -15,7 +15,7 @@ from .extraction import extract_features
 from .progress import Progress
 from .report import run_report
 
-__all__ = ["choose_evaluation", "log_best_and_last", "reid_evaluation", "query_and_gallery"]
+__all__ = ["choose_evaluation", "describe_rules", "log_best_and_last", "reid_evaluation", "query_and_gallery"]
 
 
 def choose_evaluation(default: Callable) -> Callable:
@@ -68,15 +68,16 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     """
     settings = engine.config["Global"]
     query, gallery = query_and_gallery(engine)
-    result = on_first_process(
-        lambda: evaluate_splits(metric, query, gallery, evaluation_rules(query, gallery, settings)))
+
+    def evaluated():
+        rules = evaluation_rules(query, gallery, settings)
+        return evaluate_splits(metric, query, gallery, rules), describe_rules(rules, settings)
+
+    result, how = on_first_process(evaluated)
     figures = metric.summary(result)
     total = len(query.images)
-    how = [f"protocol: {settings.get('protocol', 'market')}"]
-    how += [name for name in ("flip_test", "re_ranking") if settings.get(name)]
     logger.info(f"[Eval][Epoch {epoch_id}][Avg]" + ", ".join(f"{name}: {v:.5f}" for name, v in figures.items())
-                + f", queries: {result['valid_queries']} of {total}, gallery: {len(gallery.images)}, "
-                + ", ".join(how))
+                + f", queries: {result['valid_queries']} of {total}, gallery: {len(gallery.images)}, {how}")
     if result["valid_queries"] < total:
         logger.info(f"[Eval][Epoch {epoch_id}] {total - result['valid_queries']} queries have no image in the gallery "
                     "that may match them; they count in no figure")
@@ -104,12 +105,21 @@ def evaluation_rules(query: Split, gallery: Split, settings: dict) -> dict:
         protocol = "all"
     distances = None
     if settings.get("re_ranking"):
-        logger.info("[Eval] re-ranking: k1 20, k2 6, lambda 0.3")
+        logger.info(f"[Eval] re-ranking {len(gallery.features)} images for {len(query.features)} queries")
         try:
             distances = ReRanking(query.features, gallery.features)
         except ValueError as error:
             raise ISEError(f"[Eval] {error}") from error
     return {"protocol": protocol, "own": own_images(query.images.list, gallery.images.list), "distances": distances}
+
+
+def describe_rules(rules: dict, settings: dict) -> str:
+    """How an evaluation by :func:`evaluation_rules` was done, for the log: the rules used, not those asked for."""
+    how = [f"protocol: {rules['protocol']}"] + ["flip_test"] * bool(settings.get("flip_test"))
+    again = rules["distances"]
+    if again is not None:
+        how.append(f"re_ranking: k1 {again.k1} k2 {again.k2} lambda {again.lambda_value}")
+    return ", ".join(how)
 
 
 def evaluate_splits(metric: ReIDMetric, query: Split, gallery: Split, rules: dict) -> dict:

@@ -4,7 +4,6 @@ from __future__ import annotations
 import os
 import random
 import time
-import zlib
 
 import numpy as np
 import paddle
@@ -44,7 +43,7 @@ class ClusterHook:
         self.model = unwrap(engine.model)
         self.head = self.model.head
         self.images = engine.train_dataloader.dataset
-        require_same_images(self.images.list.names)
+        require_same_images(self.images.list)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
         self.eps: float | None = None
@@ -120,7 +119,7 @@ class ClusterHook:
         ``centroids`` float32 [K, D] of the memory, ``step`` and, with AMP, ``scaler.*``."""
         scaler = self._loss_scaler()
         scaler = scaler.state_dict() if scaler else {}
-        return {"labels": self.labels, "images": self._images_checksum(), "eps": self.eps,
+        return {"labels": self.labels, "images": self.images.list.checksum(), "eps": self.eps,
                 "step": self.head.step, "centroids": self.head.memory.centroids.numpy(),
                 **{f"scaler.{key}": np.asarray(value) for key, value in scaler.items()}}
 
@@ -130,7 +129,7 @@ class ClusterHook:
         Raises:
             ISEError: if it is of other training images.
         """
-        if len(state["labels"]) != len(self.images) or state["images"] != self._images_checksum():
+        if len(state["labels"]) != len(self.images) or state["images"] != self.images.list.checksum():
             raise ISEError(f"Global.checkpoints is of a run on {len(state['labels'])} training images, other than the "
                            f"{len(self.images)} here; resume with the same images, or start from its weights with "
                            "Global.pretrained_model")
@@ -145,9 +144,6 @@ class ClusterHook:
         """Of AMP; without it the engine has none or, in PaddleClas's develop, a stand-in that has no state."""
         scaler = getattr(self.engine, "scaler", None)
         return scaler if hasattr(scaler, "state_dict") else None
-
-    def _images_checksum(self):
-        return zlib.crc32("\n".join(self.images.list.names).encode())
 
     def _extract(self):
         return extract_features(self.engine.model, self.plain_images, name="train", **self.loader_settings)

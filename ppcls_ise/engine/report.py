@@ -7,8 +7,11 @@ import numpy as np
 import paddle.distributed as dist
 from ppcls.utils import logger
 
+from ..errors import ISEError
 from ..metric import cluster_report
-from ..metric.epoch_table import EpochTable
+from ..metric.epoch_table import EpochTable, best_epoch
+from .checkpoints import BEST, STATE, read_state
+from .distributed import unwrap
 
 __all__ = ["RunReport", "run_report"]
 
@@ -17,7 +20,8 @@ class RunReport:
     """Writes what an epoch gave: ``clusters.csv``, ``training.csv`` and ``evaluation.csv`` in the output folder.
 
     Called on rank 0 after every clustering, on every process after the steps of an epoch and after every evaluation
-    in training. It keeps no state but the files: a resumed run goes on with them.
+    in training. It keeps no state but the files: a resumed run goes on with them, less the rows of epochs after the one
+    that it goes on from.
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -25,10 +29,22 @@ class RunReport:
 
     def __init__(self, engine):
         self.engine = engine
-        resumed = bool(engine.config["Global"].get("checkpoints"))
-        self.clusters, self.training, self.evaluation = (
+        resumed = getattr(unwrap(engine.model), "resumed_epoch", None)
+        self.clusters, self.training, self.evaluation = tables = [
             EpochTable(os.path.join(engine.output_dir, f"{name}.csv"), resumed)
-            for name in ("clusters", "training", "evaluation"))
+            for name in ("clusters", "training", "evaluation")]
+        if resumed is not None and dist.get_rank() == 0:
+            self._abandon_after(resumed, tables)
+
+    def _abandon_after(self, epoch, tables):
+        """What lies here of epochs after the one that this run goes on from is of a run that ends there."""
+        trimmed = [os.path.basename(table.path) for table in tables if table.trim()]
+        if trimmed:
+            logger.info(f"going on from epoch {epoch}: rows of later epochs were removed from {', '.join(trimmed)}")
+        saved = self.best_model_epoch()
+        if saved is not None and saved > epoch:
+            logger.warning(f"going on from epoch {epoch}: {BEST} in {self.engine.output_dir} is of epoch {saved} of "
+                           "the run before; it stays there until an epoch of this run is the best so far")
 
     def write_clusters(self, epoch_id: int, labels: np.ndarray, images, previous: np.ndarray | None) -> dict:
         """Describe a clustering.
@@ -81,8 +97,18 @@ class RunReport:
 
         Its figures are ``evaluation.rows[epoch]``: of the interrupted run too, where this one was resumed.
         """
-        rows = self.evaluation.rows
-        return max(sorted(rows), key=lambda epoch: rows[epoch].get(best_metric, 0), default=None)
+        return best_epoch(self.evaluation.rows, best_metric)
+
+    def best_model_epoch(self) -> int | None:
+        """The epoch of the ``best_model`` in the output folder; None where there is none that can be read."""
+        # PaddleClas's versions write to the folder itself or to one below.
+        parts = ((), (self.engine.config["Arch"]["name"],))
+        stems = [os.path.join(self.engine.output_dir, *part, BEST) for part in parts]
+        written = {os.path.getmtime(stem + STATE): stem for stem in stems if os.path.isfile(stem + STATE)}
+        try:
+            return int(read_state(written[max(written)])["epoch"]) if written else None
+        except (ISEError, KeyError):
+            return None
 
     def summarise(self, best_metric: str) -> list[str]:
         """Lines on the last and the best evaluated epoch; none where there was no evaluation."""
@@ -92,8 +118,13 @@ class RunReport:
         lines = [f"{name} epoch {epoch}: " + ", ".join(
             f"{key}: {value:.5f}" for key, value in rows[epoch].items() if key != "epoch")
             for name, epoch in (("last", max(rows)), ("best", best))]
-        return [*lines, f"the best epoch (best_model) was picked by {best_metric} on the test set itself, so its "
-                        "figures are too good; report the last epoch's"]
+        lines.append(f"the best epoch ({BEST}) was picked by {best_metric} on the test set itself, so its figures are "
+                     "too good; report the last epoch's")
+        saved = self.best_model_epoch()
+        if saved != best:
+            lines.append(f"{BEST} in {self.engine.output_dir} {f'is of epoch {saved}' if saved else 'is missing'}: the "
+                         "weights of the best epoch are not there")
+        return lines
 
 
 def run_report(engine) -> RunReport:

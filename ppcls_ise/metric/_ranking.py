@@ -51,8 +51,13 @@ def _ahead(distances, g):
 
 
 @njit(nogil=True, cache=True)
-def _remove(distances, pid, camid, g_pids, g_cams, junk, protocol):
-    """Puts what is not to be ranked for this query at an infinite distance."""
+def remove_unranked(distances, pid, camid, own, g_pids, g_cams, junk, protocol):
+    """Puts what is not to be ranked for a query at an infinite distance.
+
+    Args:
+        distances: ``[G]`` float32 of the query, changed in place.
+        pid, camid, own: of the query, as the rest in :func:`rank_block`.
+    """
     for g in range(len(distances)):
         removed = junk[g]
         if protocol == MARKET:
@@ -61,6 +66,8 @@ def _remove(distances, pid, camid, g_pids, g_cams, junk, protocol):
             removed |= g_cams[g] != camid
         if removed:
             distances[g] = np.inf
+    if own >= 0:
+        distances[own] = np.inf
 
 
 @njit(nogil=True, cache=True)
@@ -70,9 +77,7 @@ def _rank(distances, q_pids, q_cams, g_pids, g_cams, junk, own, protocol, start,
     found = np.empty(len(g_pids), np.int64)
     for q in range(start, stop):
         row = distances[q]
-        _remove(row, q_pids[q], q_cams[q], g_pids, g_cams, junk, protocol)
-        if own[q] >= 0:
-            row[own[q]] = np.inf
+        remove_unranked(row, q_pids[q], q_cams[q], own[q], g_pids, g_cams, junk, protocol)
         matches = 0
         for g in range(len(row)):
             if g_pids[g] == q_pids[q] and row[g] < np.inf:

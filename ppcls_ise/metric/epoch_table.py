@@ -4,7 +4,7 @@ from __future__ import annotations
 import csv
 import os
 
-__all__ = ["EpochTable", "read_table"]
+__all__ = ["EpochTable", "best_epoch", "read_table"]
 
 
 class EpochTable:
@@ -12,17 +12,30 @@ class EpochTable:
 
     Args:
         path: the file.
-        resumed: go on with the rows that are there: an epoch that is done again replaces its row, all others stay.
-            Otherwise the first row begins the file anew, as the run does its log of weights.
+        resumed: the epoch that a resumed run goes on from. Rows up to it are kept; later ones are of a run that was
+            abandoned, and no longer count. None: the first row begins the file anew.
     """
 
-    def __init__(self, path: str, resumed: bool = False):
+    def __init__(self, path: str, resumed: int | None = None):
         self.path = path
-        self.rows: dict[int, dict] = read_table(path) if resumed else {}
+        self.rows: dict[int, dict] = {} if resumed is None else {
+            epoch: row for epoch, row in read_table(path).items() if epoch <= resumed}
 
     def put(self, epoch: int, row: dict) -> None:
         """Write the figures of an epoch."""
         self.rows[epoch] = {"epoch": epoch, **row}
+        self._write()
+
+    def trim(self) -> bool:
+        """Take the rows that no longer count out of the file; False where there are none."""
+        stale = bool(read_table(self.path).keys() - self.rows.keys())
+        if stale and self.rows:
+            self._write()
+        elif stale:
+            os.remove(self.path)
+        return stale
+
+    def _write(self):
         columns = list(dict.fromkeys(name for _, row in sorted(self.rows.items()) for name in row))
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
         temporary = self.path + ".tmp"
@@ -35,7 +48,8 @@ class EpochTable:
 
 
 def _shown(value):
-    return f"{value:.6g}" if isinstance(value, float) else value
+    # In full: a resumed run compares what it reads here with new figures, and equal ones have to be equal.
+    return repr(float(value)) if isinstance(value, float) else value
 
 
 def read_table(path: str) -> dict[int, dict]:
@@ -46,3 +60,8 @@ def read_table(path: str) -> dict[int, dict]:
         rows = [{name: float(value) for name, value in row.items() if name and value}
                 for row in csv.DictReader(file)]
     return {int(row["epoch"]): {**row, "epoch": int(row["epoch"])} for row in rows}
+
+
+def best_epoch(rows: dict[int, dict], metric: str) -> int | None:
+    """The epoch with the highest figure ``metric``, the first of equal ones as ``best_model`` is; None without rows."""
+    return max(sorted(rows), key=lambda epoch: rows[epoch].get(metric, 0), default=None)

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..data.listing import MARKET_PATTERN
+from ..data.listing import MARKET_PATTERN, match_name
 from ..errors import ISEError
 from ..metric import cluster_report
 from ..metric.epoch_table import read_table
@@ -33,6 +33,8 @@ def run_tables(folder: str) -> dict[str, dict[int, dict]]:
 def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dict]:
     """Describe every clustering of a run.
 
+    A record that ``clusters.csv`` of the run has no row for is left out: it is of a run that was abandoned.
+
     Args:
         folder: output folder of a run, which holds ``pseudo_labels/epoch_N.npz``.
         pattern: regular expression with the group ``pid``, and ``camid`` where cameras are known, searched in the file
@@ -46,11 +48,14 @@ def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dic
     """
     place = os.path.join(folder, "pseudo_labels")
     names = os.listdir(place) if os.path.isdir(place) else []
-    epochs = sorted(int(found[1]) for found in (re.fullmatch(r"epoch_(\d+)\.npz", name) for name in names) if found)
+    epochs = {int(found[1]) for found in (re.fullmatch(r"epoch_(\d+)\.npz", name) for name in names) if found}
+    # Where a run is resumed the table is cut, and the records stay: the table says which are of this run, so nothing
+    # that took hours to make has to be deleted.
+    epochs &= read_table(os.path.join(folder, "clusters.csv")).keys() or epochs
     if not epochs:
         raise ISEError(f"there are no pseudo labels in {place}; name the output folder of a training run")
     history, previous, ids = {}, None, (None, None, None)
-    for epoch in epochs:
+    for epoch in sorted(epochs):
         with np.load(os.path.join(place, f"epoch_{epoch}.npz")) as record:
             labels, paths = record["labels"], record["paths"]
         if ids[0] is None or not np.array_equal(paths, ids[0]):
@@ -63,7 +68,7 @@ def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dic
 def _identify(paths, pattern):
     try:
         expression = re.compile(pattern)
-        found = [expression.search(os.path.basename(path)) or expression.search(path) for path in paths]
+        found = [match_name(expression, path) for path in paths]
         return tuple(np.array([int(match[group]) if match else -1 for match in found])
                      if group in expression.groupindex else None for group in ("pid", "camid"))
     except (re.error, ValueError) as error:

@@ -7,6 +7,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 
 from ..metric import cluster_report
+from ..metric.epoch_table import best_epoch
 from . import page
 from .charts import group_colour, line_chart, scatter, standalone
 from .embedding import choose_for_map, flatten
@@ -116,8 +117,8 @@ def _best_and_last(evaluation, best):
         return ""
     columns = list(next(iter(evaluation.values())))
     metric = best or "mAP"
-    chosen = max(sorted(evaluation), key=lambda epoch: evaluation[epoch].get(metric, 0))
-    rows = [{"": name, **evaluation[epoch]} for name, epoch in (("last", max(evaluation)), ("best", chosen))]
+    chosen = {"last": max(evaluation), "best": best_epoch(evaluation, metric)}
+    rows = [{"": name, **evaluation[epoch]} for name, epoch in chosen.items()]
     return page.section("Best and last epoch", f"The best epoch was picked by {metric} on the test set itself, so its "
                         "figures are too good: report the last epoch's.", page.table(["", *columns], rows))
 
@@ -211,6 +212,7 @@ def _caption(training, labels, kind, index):
 
 
 def _write(path, text):
-    with open(path + ".tmp", "w", encoding="utf-8") as file:
+    # A folder of the run may have a name that is no UTF-8.
+    with open(path + ".tmp", "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     os.replace(path + ".tmp", path)

@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..data.listing import JUNK
+from ..metric import PROTOCOLS, remove_unranked
+
 
 class RankList(NamedTuple):
     """A query and its best ranked gallery images."""
@@ -42,17 +45,15 @@ def rank_lists(chosen, query, gallery, ap=None, protocol="market", own=None, dis
         top: images a list.
     """
     (q_features, q_pids, q_cams), (g_features, g_pids, g_cams) = query, gallery
+    if g_cams is None:
+        protocol, q_cams, g_cams = "all", q_pids, g_pids  # not looked at
+    rules = g_pids, g_cams, g_pids == JUNK, PROTOCOLS.index(protocol)
     lists = []
     for q in chosen:
         similarity = g_features @ q_features[q]
-        order = -similarity if distances is None else distances(slice(q, q + 1))[0]
-        removed = g_pids == -1
-        if g_cams is not None and protocol != "all":
-            same_camera = g_cams == q_cams[q]
-            removed |= same_camera & (g_pids == q_pids[q]) if protocol == "market" else ~same_camera
-        if own is not None and own[q] >= 0:
-            removed[own[q]] = True
-        found = np.argsort(np.where(removed, np.inf, order), kind="stable")[:min(top, int((~removed).sum()))]
+        order = np.array(-similarity if distances is None else distances(slice(q, q + 1))[0])
+        remove_unranked(order, q_pids[q], q_cams[q], -1 if own is None else own[q], *rules)
+        found = np.argsort(order, kind="stable")[:min(top, int(np.isfinite(order).sum()))]
         lists.append(RankList(int(q), float("nan") if ap is None else float(ap[q]), found,
                               g_pids[found] == q_pids[q], similarity[found]))
     return lists

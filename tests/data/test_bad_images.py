@@ -151,6 +151,11 @@ def test_folders_named_like_images_and_links_in_a_circle_are_walked_once(folder)
         images[1]
 
 
+def test_pillow_may_be_told_that_no_image_is_too_large(folder, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert pixels(folder / "k.png") == [110, 110, 110]
+
+
 def test_a_broken_transform_is_no_hang(folder):
     images = UnlabeledFolder([*RESIZE, {"Padv2": {"size": [4, 4]}}], str(folder))
     for workers in (0, 2):

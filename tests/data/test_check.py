@@ -1,4 +1,5 @@
 """tools/check_data.py on small trees with one thing wrong at a time."""
+import os
 import sys
 import zlib
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import check_data  # noqa: E402
 
+CAFE = os.fsdecode(b"caf\xe9")  # a name that is no UTF-8
 NAMES = {"bounding_box_train": ["0001_c1_0.png", "0001_c2_0.png", "0002_c1_0.png"],
          "query": ["0003_c1_0.png", "0004_c2_0.png"],
          "bounding_box_test": ["0003_c2_0.png", "0004_c1_0.png", "0000_c1_0.png", "-1_c1_0.png"]}
@@ -135,6 +137,8 @@ def test_a_folder_without_labels(root, tmp_path, capsys):
     (["gate/1.png", "yard/1.png"], None, "lie in 2 folders (gate, yard): if each is a camera, set "
                                          "DataLoader.Train.dataset.cameras=folder"),
     (["gate/1.png", "yard/1.png"], "folder", "2 (gate, yard)"),
+    ([f"{CAFE}/1.png", "yard/1.png"], None, r"lie in 2 folders (caf\udce9, yard)"),
+    ([f"{CAFE}/1.png", "yard/1.png"], "folder", r"2 (caf\udce9, yard)"),
     (["day/cam1_2.png", "day/cam2_2.png"], None, r"(day/cam1_2.png): if so, set DataLoader.Train.dataset.cameras to "
                                                  r"'cam(?P<camid>\d+)'"),
     (["1.png", "gate/2.png"], None, "nothing wrong"), (["gate/1.png", "gate/2.png"], None, "nothing wrong")])
@@ -148,3 +152,15 @@ def test_cameras_that_are_there_but_not_asked_for(tmp_path, capsys, names, camer
     check_data.main(["-c", str(tmp_path / "config.yaml")])
     text = capsys.readouterr().out
     assert told in text, text
+    text.encode()  # pytest takes what a terminal does not
+
+
+def test_a_folder_without_images_whose_neighbours_are_no_utf_8(tmp_path, capsys):
+    (tmp_path / CAFE / "bounding_box_train").mkdir(parents=True)
+    dataset = {"name": "ReIDImages", "image_root": str(tmp_path), "layout": "Market", "split": "train"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({
+        "Global": {"device": "cpu"}, "Arch": {}, "DataLoader": {"Train": {"dataset": dataset}}}))
+    assert check_data.main(["-c", str(tmp_path / "config.yaml")]) == 1
+    text = capsys.readouterr().out
+    assert "did you mean image_root: " in text and r"caf\udce9?" in text, text
+    text.encode()

@@ -1,7 +1,9 @@
 """Cached crops: the same pixels as without, read once."""
 import multiprocessing
 
+import cv2
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -75,6 +77,16 @@ def test_the_file_serves_later_runs_until_an_image_changes(folder, tmp_path, rea
     changed = UnlabeledFolder(PLAIN[:1], str(folder), **options)
     assert reads.value == 14 and changed[4][0][0, 0].tolist() == [1, 2, 3]
     assert np.array_equal(changed[3][0], again.crops.pixels[3])
+
+
+@pytest.mark.parametrize("holder, name, value", [
+    (crops, "CACHE_FORMAT", crops.CACHE_FORMAT + 1), (PIL, "__version__", "0.1"), (cv2, "__version__", "0.1")])
+def test_the_file_is_not_used_where_pixels_may_differ(folder, tmp_path, reads, monkeypatch, holder, name, value):
+    options = {"cache": "disk", "cache_dir": str(tmp_path / "cache")}
+    UnlabeledFolder(TRAIN, str(folder), **options)
+    monkeypatch.setattr(holder, name, value)
+    UnlabeledFolder(TRAIN, str(folder), **options)
+    assert reads.value == 14
 
 
 def test_an_interrupted_write_leaves_nothing_that_counts(folder, tmp_path, monkeypatch, reads):

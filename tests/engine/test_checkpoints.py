@@ -9,6 +9,7 @@ import pytest
 
 from ppcls_ise.engine import checkpoints
 from ppcls_ise.engine.hook import ClusterHook
+from ppcls_ise.engine.report import RunReport
 from ppcls_ise.errors import ISEError
 
 
@@ -53,6 +54,25 @@ def test_a_worse_epoch_does_not_become_the_best_model_of_a_resumed_run(train):
     assert not list(pathlib.Path(resumed.output_dir).rglob("best_model.pdparams"))
 
 
+def test_a_folder_may_be_called_anything(train, monkeypatch):
+    synced, fsync, folder = set(), os.fsync, "run[1]*?"
+    monkeypatch.setattr(checkpoints.os, "fsync",
+                        lambda handle: synced.add(os.readlink(f"/proc/self/fd/{handle}")) or fsync(handle))
+    whole, _ = train("Global.save_interval=1", "Global.eval_during_train=True", name=folder)
+    names = {os.path.basename(path) for path in synced}
+    assert {"latest.pdparams", "latest.pdopt", "latest.pdstates", "latest.ise.npz", "best_model.pdparams"} <= names
+    stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_1.pdparams")))[:-9]
+    expected = weights(whole.output_dir)
+    resumed, _ = train("Global.save_interval=1", "Global.eval_during_train=True", f"Global.checkpoints={stem}",
+                       name=folder)
+    assert resumed.output_dir == whole.output_dir
+    assert_equal(expected, weights(resumed.output_dir))
+    pathlib.Path(stem + ".pdopt").write_bytes(b"")
+    with pytest.raises(ISEError, match="damaged") as error:
+        train(f"Global.checkpoints={stem}", name=folder)
+    assert str(error.value).endswith(f"-o Global.checkpoints={os.path.dirname(stem)}/latest (epoch 2)")
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """``save(epoch)`` saves a small model as ``latest``; returns (save, stem)."""
@@ -68,6 +88,23 @@ def saved(tmp_path_factory):
         save_load.save_model(model, [optimizer], {"metric": 0.0, "epoch": epoch}, str(folder), prefix=prefix)
 
     return save, str(folder / "latest")
+
+
+def test_of_equal_epochs_the_first_is_the_best_model(tmp_path):
+    # As PaddleClas's develop calls it, which saves equal ones as well.
+    from ppcls.utils import save_load
+
+    model = paddle.nn.Linear(3, 2)
+    optimizer = paddle.optimizer.Adam(parameters=model.parameters())
+    kept, report = [], RunReport(types.SimpleNamespace(output_dir=str(tmp_path), model=model, vdl_writer=None,
+                                                       config={"Global": {}, "Arch": {"name": "ISEModel"}}))
+    for epoch, metric in enumerate([0.5, 0.5, 0.25, 0.75, 0.75], 1):
+        report.write_evaluation(epoch, {"mAP": metric})
+        save_load.save_model(model, [optimizer], {"metric": metric, "epoch": epoch}, str(tmp_path),
+                             prefix="best_model")
+        kept.append(int(checkpoints.read_state(str(tmp_path / "best_model"))["epoch"]))
+        assert report.best_epoch("mAP") == report.best_model_epoch() == kept[-1]
+    assert kept == [1, 1, 1, 4, 4]
 
 
 class Killed(BaseException):

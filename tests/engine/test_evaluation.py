@@ -6,8 +6,9 @@ import paddle
 import pytest
 from helpers import ROOT
 
+from ppcls_ise.clustering.reranking import ReRanking
 from ppcls_ise.engine import extract_features, load_config, prepare_config
-from ppcls_ise.engine.evaluation import Split, evaluate_splits, evaluation_rules, own_images
+from ppcls_ise.engine.evaluation import Split, describe_rules, evaluate_splits, evaluation_rules, own_images
 from ppcls_ise.errors import ISEError
 from ppcls_ise.metric import ReIDMetric, evaluate
 
@@ -93,10 +94,25 @@ def test_best_metric_picks_what_is_returned(train):
     engine, lines = train("Global.eval_during_train=True", "Global.best_metric=rank5", "Global.epochs=1",
                           "Global.iter_per_epoch=1", "Global.flip_test=True", "Global.re_ranking=True")
     line = next(line for line in lines if "[Avg]mAP" in line)
-    assert line.endswith("protocol: market, flip_test, re_ranking")
+    assert line.endswith("protocol: market, flip_test, re_ranking: k1 20 k2 6 lambda 0.3")
     best = next(line for line in lines if "best metric" in line)
     assert float(best.split("best metric: ")[1].rstrip("]")) == pytest.approx(
         float(line.split("rank5: ")[1].split(",")[0]), abs=1e-5)
+
+
+def test_the_log_names_the_rules_that_were_used(train):
+    # Names that tell no camera: there is no market protocol then.
+    _, lines = train("Global.eval_during_train=True", "Global.protocol=market", "Global.epochs=1",
+                     "Global.iter_per_epoch=1", r"DataLoader.Eval.Query.dataset.pattern=(?P<pid>\d+)_c")
+    assert next(line for line in lines if "[Avg]mAP" in line).endswith("gallery: 40, protocol: all")
+
+
+def test_what_is_said_of_re_ranking_is_what_it_was_given():
+    again = ReRanking(np.eye(4, dtype="float32"), np.eye(4, dtype="float32"), k1=2, k2=1, lambda_value=0.5)
+    assert describe_rules({"protocol": "same_camera", "distances": again}, {"flip_test": False}) == (
+        "protocol: same_camera, re_ranking: k1 2 k2 1 lambda 0.5")
+    assert describe_rules({"protocol": "all", "distances": None}, {"flip_test": True, "re_ranking": True}) == (
+        "protocol: all, flip_test")
 
 
 @pytest.mark.parametrize("override, message", [

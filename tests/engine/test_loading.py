@@ -1,13 +1,18 @@
 """An image that goes bad while a training runs, and trainings of images without labels."""
 import faulthandler
+import os
+import pathlib
 import shutil
 
 import numpy as np
+import paddle
 import pytest
 from helpers import ROOT, shared
 
+from ppcls_ise.data.listing import ImageList
 from ppcls_ise.data.synthetic import make_synthetic
 from ppcls_ise.engine import ClusterHook, distributed
+from ppcls_ise.visualize import cluster_history, run_tables
 
 
 @pytest.fixture(autouse=True)
@@ -60,11 +65,35 @@ def test_processes_that_see_different_images_are_refused(monkeypatch):
 
     monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 2)
     monkeypatch.setattr(distributed.dist, "all_gather_object", gather)
-    others = "same"
-    distributed.require_same_images(["a.jpg", "b\udce9.jpg", "c.jpg"])
+    images, others = ImageList("", ["a.jpg", "b\udce9.jpg", "c.jpg"], None, None), "same"
+    distributed.require_same_images(images)
     others = "fewer"
     with pytest.raises(ValueError, match=r"different training images \(3, 2 of them\)"):
-        distributed.require_same_images(["a.jpg", "b\udce9.jpg", "c.jpg"])
+        distributed.require_same_images(images)
+
+
+def test_names_that_are_no_utf_8_train_resume_and_are_shown(train, losses, tmp_path, people, monkeypatch):
+    root, odd = tmp_path / "people", os.fsdecode(b"caf\xe9_")
+    shutil.copytree(people, root)
+    for split in ("bounding_box_train", "query", "bounding_box_test"):
+        file = min((root / split).iterdir())
+        file.rename(file.with_name(odd + file.name))
+    overrides = [f"Global.image_root={root}", "Global.eval_during_train=True", "Global.save_interval=1",
+                 "DataLoader.Train.dataset.cache=disk", f"DataLoader.Train.dataset.cache_dir={tmp_path}"]
+    whole, lines = train(*overrides, name="whole")
+    stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_1.pdparams")))[:-len(".pdparams")]
+    resumed, again = train(*overrides, f"Global.checkpoints={stem}", name="resumed")
+    assert losses(lines)[-3:] == losses(again)
+    names = whole.train_dataloader.dataset.list.names
+    assert sum(odd in name for name in names) == 1
+    with np.load(f"{whole.output_dir}/pseudo_labels/epoch_2.npz") as record:
+        assert record["paths"].tolist() == names
+    assert cluster_history(whole.output_dir)[2]["purity"] == pytest.approx(
+        run_tables(whole.output_dir)["clusters"][2]["purity"])
+    monkeypatch.setattr(ClusterHook, "_extract", lambda hook: paddle.full([len(names), 8], np.nan))
+    with pytest.raises(ValueError, match="hold NaN or Inf") as error:
+        train(*overrides, name="diverged")
+    str(error.value).encode()
 
 
 def hide_labels(source, target):

@@ -9,9 +9,10 @@ import pytest
 from helpers import ROOT
 
 from ppcls_ise.engine import log_best_and_last
-from ppcls_ise.engine.report import RunReport
+from ppcls_ise.engine.report import RunReport, run_report
 from ppcls_ise.metric import cluster_report
-from ppcls_ise.metric.epoch_table import EpochTable, read_table
+from ppcls_ise.metric.epoch_table import EpochTable, best_epoch, read_table
+from ppcls_ise.visualize import cluster_history
 
 
 def test_a_table_outlives_the_run(tmp_path):
@@ -20,14 +21,28 @@ def test_a_table_outlives_the_run(tmp_path):
     table.put(1, {"a": 1, "b": 0.25})
     table.put(2, {"a": 2, "c": 1e-7})
     assert (tmp_path / "out" / "t.csv").read_text() == "epoch,a,b,c\n1,1,0.25,\n2,2,,1e-07\n"
-    resumed = EpochTable(path, resumed=True)
+    resumed = EpochTable(path, resumed=2)
     resumed.put(2, {"a": 7, "c": 3})
     resumed.put(3, {"a": 9})
     assert read_table(path) == {1: {"epoch": 1, "a": 1, "b": 0.25}, 2: {"epoch": 2, "a": 7, "c": 3},
                                 3: {"epoch": 3, "a": 9}}
+    resumed = EpochTable(path, resumed=1)
+    assert list(resumed.rows) == [1] and list(read_table(path)) == [1, 2, 3]
+    assert resumed.trim() and list(read_table(path)) == [1] and not resumed.trim()
+    assert EpochTable(path, resumed=0).trim() and not (tmp_path / "out" / "t.csv").exists()
+    assert not EpochTable(path, resumed=0).trim()
     EpochTable(path).put(1, {"a": 5})
     assert list(read_table(path)) == [1]
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["t.csv"]
+
+
+def test_figures_come_back_as_they_were(tmp_path):
+    # Six digits made 1/3 of before a resume less than 1/3 of after it, so the later epoch the best one.
+    table = EpochTable(str(tmp_path / "t.csv"))
+    table.put(1, {"mAP": 1 / 3, "rank1": np.float64(2 / 3)})
+    rows = EpochTable(table.path, resumed=1).rows
+    assert rows == {1: {"epoch": 1, "mAP": 1 / 3, "rank1": 2 / 3}}
+    assert best_epoch({**rows, 2: {"epoch": 2, "mAP": 1 / 3}}, "mAP") == 1 and best_epoch({}, "mAP") is None
 
 
 def test_training_leaves_its_figures(train):
@@ -50,16 +65,29 @@ def test_training_leaves_its_figures(train):
         reader.get_tags()["scalar"])
 
 
-def engine(tmp_path, **settings):
-    return types.SimpleNamespace(output_dir=str(tmp_path), vdl_writer=None, mode="train",
-                                 config={"Global": {"checkpoints": None, **settings}})
+def engine(tmp_path, resumed=None, **settings):
+    model = types.SimpleNamespace() if resumed is None else types.SimpleNamespace(resumed_epoch=resumed)
+    return types.SimpleNamespace(output_dir=str(tmp_path), vdl_writer=None, mode="train", model=model,
+                                 config={"Global": settings, "Arch": {"name": "ISEModel"}})
 
 
-def test_best_and_last_are_told(tmp_path, monkeypatch):
+@pytest.fixture
+def lines(monkeypatch):
+    """What is logged."""
     from ppcls.utils import logger
 
     lines = []
-    monkeypatch.setattr(logger, "info", lambda text, *rest: lines.append(text))
+    for level in ("info", "warning"):
+        monkeypatch.setattr(logger, level, lambda text, *rest: lines.append(text))
+    return lines
+
+
+def best_model(folder, epoch):
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "best_model.ise.npz", epoch=epoch)
+
+
+def test_best_and_last_are_told(tmp_path, lines):
     run = engine(tmp_path, best_metric="rank1")
     log_best_and_last(run)
     assert not lines  # nothing was evaluated
@@ -69,10 +97,56 @@ def test_best_and_last_are_told(tmp_path, monkeypatch):
     assert lines[0] == "[Eval] last epoch 3: mAP: 0.30000, rank1: 0.60000"
     assert lines[1] == "[Eval] best epoch 2: mAP: 0.20000, rank1: 0.70000"
     assert "picked by rank1 on the test set" in lines[2]
-    resumed = RunReport(engine(tmp_path, checkpoints="latest"))
+    assert "best_model in" in lines[3] and "is missing" in lines[3]
+    best_model(tmp_path / "ISEModel", 2)
+    log_best_and_last(run)
+    assert lines[4:] == lines[:3]
+    resumed = RunReport(engine(tmp_path, resumed=3))
     assert resumed.best_epoch("rank1") == 2 and resumed.evaluation.rows[2]["rank1"] == 0.7
     resumed.write_clusters(4, np.array([0, 0]), types.SimpleNamespace(pids=None, camids=None), None)
     assert RunReport(engine(tmp_path)).best_epoch("mAP") is None
+
+
+def test_a_resumed_run_forgets_the_epochs_that_it_abandons(tmp_path, lines):
+    run = engine(tmp_path)
+    for epoch, mean_ap in enumerate([0.2, 0.5, 0.4, 0.6], 1):
+        for table in (RunReport.write_evaluation, lambda report, *row: report.training.put(*row),
+                      lambda report, *row: report.clusters.put(*row)):
+            table(run_report(run), epoch, {"mAP": mean_ap})
+    best_model(tmp_path, 4)
+    RunReport(engine(tmp_path, resumed=4))
+    assert not lines  # nothing is abandoned
+    resumed = engine(tmp_path, resumed=3)
+    report = run_report(resumed)
+    assert lines[0].startswith("going on from epoch 3: rows of later epochs were removed from clusters.csv, "
+                               "training.csv, evaluation.csv")
+    assert "best_model in" in lines[1] and "is of epoch 4 of the run before" in lines[1]
+    # At once, not with the first row: a run that is killed before that leaves no mixture.
+    for name in ("clusters", "training", "evaluation"):
+        assert list(read_table(f"{tmp_path}/{name}.csv")) == [1, 2, 3]
+    report.write_evaluation(4, {"mAP": 0.3})
+    del lines[:]
+    log_best_and_last(resumed)
+    assert lines[0] == "[Eval] last epoch 4: mAP: 0.30000" and lines[1] == "[Eval] best epoch 2: mAP: 0.50000"
+    assert lines[3].endswith("is of epoch 4: the weights of the best epoch are not there")
+    best_model(tmp_path, 2)
+    del lines[:]
+    log_best_and_last(resumed)
+    assert len(lines) == 3
+
+
+def test_a_run_that_goes_on_from_epoch_1_of_3(train):
+    overrides = ["Global.eval_during_train=True", "Global.save_interval=1", "Global.iter_per_epoch=1"]
+    whole, _ = train(*overrides, "Global.epochs=3")
+    stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_1.pdparams")))[:-len(".pdparams")]
+    resumed, lines = train(*overrides, "Global.epochs=2", f"Global.checkpoints={stem}")
+    assert any("rows of later epochs were removed from clusters.csv, training.csv, evaluation.csv" in line
+               for line in lines)
+    for name in ("clusters", "training", "evaluation"):
+        assert list(read_table(f"{whole.output_dir}/{name}.csv")) == [1, 2], name
+    assert list(cluster_history(whole.output_dir)) == [1, 2]  # though the record of epoch 3 is there
+    assert (pathlib.Path(whole.output_dir) / "pseudo_labels" / "epoch_3.npz").exists()
+    assert run_report(resumed).summarise("mAP")[0].startswith("last epoch 2:")
 
 
 def test_clusters_without_identities(tmp_path):

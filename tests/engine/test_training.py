@@ -1,10 +1,12 @@
 """Training through PaddleClas's engine on a tiny synthetic set."""
 import numpy as np
 import pytest
+from slow_evaluation import twin
 
 from ppcls_ise.clustering import cluster_centroids
 from ppcls_ise.data.synthetic import make_synthetic
 from ppcls_ise.engine import ClusterHook
+from ppcls_ise.engine.evaluation import query_and_gallery
 
 
 def test_two_epochs_log_save_and_write_their_labels(train, losses):
@@ -100,10 +102,19 @@ def test_fewer_other_clusters_than_supports_and_eps_auto(train):
 
 
 def test_all_protocols_evaluate(train):
+    found = {}
     for protocol in ("market", "all", "same_camera"):
-        engine, _ = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1",
-                          "Global.iter_per_epoch=1", name=protocol)
-        assert 0 <= engine.eval() <= 1
+        engine, lines = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1",
+                              "Global.iter_per_epoch=1", name=protocol)
+        sides = [array for split in query_and_gallery(engine)
+                 for array in (split.features, split.images.pids, split.images.camids)]
+        expected = twin(*sides, protocol=protocol)
+        found[protocol] = engine.eval()
+        assert found[protocol] == pytest.approx(expected["mAP"], abs=1e-6)
+        line = next(line for line in lines if "[Avg]mAP" in line)
+        assert f"mINP: {expected['mINP']:.5f}, rank1: {expected['cmc'][0]:.5f}" in line
+        assert f"queries: {expected['valid_queries']} of 14, gallery: 40, protocol: {protocol}" in line
+    assert len(set(found.values())) == 3
 
 
 @pytest.mark.parametrize("workers", [0, 2])

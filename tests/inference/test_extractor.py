@@ -10,7 +10,7 @@ from helpers import ROOT
 from PIL import Image
 from training import TINY
 
-from ppcls_ise.inference import FeatureExtractor
+from ppcls_ise.inference import FeatureExtractor, write_onnx
 from ppcls_ise.inference.extractor import pixels
 
 
@@ -48,6 +48,19 @@ def test_features_and_rank_lists_are_those_of_training(exported, gallery, traine
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-6)
     assert np.abs(features[0] - features[1]).max() > 1e-3
     np.testing.assert_array_equal(*(np.argsort(-(f @ f.T), axis=1)[:, :10] for f in (features, trained_features)))
+
+
+def test_the_folder_of_a_model_may_be_called_anything(export_model, exported, gallery, tmp_path):
+    _, plain = exported
+    export_model(f"Global.save_inference_dir={tmp_path / 'inf[1]*?'}")
+    features = FeatureExtractor(str(tmp_path / "inf[1]*?"))(gallery[:2])
+    np.testing.assert_array_equal(features, FeatureExtractor(str(plain))(gallery[:2]))
+    if (tmp_path / "inf[1]*?" / "inference.json").exists():  # of paddle 3, which paddle2onnx reads
+        for module in ("paddle2onnx", "onnxruntime"):
+            pytest.importorskip(module)
+        write_onnx(str(tmp_path / "inf[1]*?"))
+        onnx = FeatureExtractor(str(tmp_path / "inf[1]*?"), "onnx")(gallery[:2])
+        np.testing.assert_allclose(onnx, features, atol=1e-4)
 
 
 def test_paths_pictures_and_arrays_are_one(exported, gallery):

@@ -4,33 +4,9 @@ import numpy as np
 import paddle
 import pytest
 from helpers import golden
-from sklearn.metrics import average_precision_score
+from slow_evaluation import twin
 
 from ppcls_ise.metric import evaluate
-
-
-def twin(qf, qp, qc, gf, gp, gc, protocol="market", topk=50, junk_pid=-1, own=None):
-    """The protocol query by query, gallery fully sorted."""
-    aps, inps, hits = [], [], np.zeros(topk)
-    for q in range(len(qf)):
-        distance = ((qf[q].astype(np.float64) - gf.astype(np.float64)) ** 2).sum(1)
-        keep = np.ones(len(gf), bool) if junk_pid is None else gp != junk_pid
-        if own is not None and own[q] >= 0:
-            keep[own[q]] = False
-        if protocol == "market" and qc is not None:
-            keep &= (gp != qp[q]) | (gc != qc[q])
-        if protocol == "same_camera":
-            keep &= gc == qc[q]
-        distance, match = distance[keep], (gp == qp[q])[keep]
-        if not match.any():
-            continue
-        aps.append(average_precision_score(match, -distance))
-        ranks = np.flatnonzero(match[np.argsort(distance, kind="stable")])
-        inps.append(len(ranks) / (ranks[-1] + 1))
-        if ranks[0] < topk:
-            hits[ranks[0]:] += 1
-    count = max(len(aps), 1)
-    return {"mAP": sum(aps) / count, "mINP": sum(inps) / count, "cmc": hits / count, "valid_queries": len(aps)}
 
 
 def random_case(seed, queries=40, gallery=150, identities=12, cameras=4, ties=False):

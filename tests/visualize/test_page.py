@@ -1,4 +1,5 @@
 """The page: complete, alone, and shown by a real browser without a complaint."""
+import os
 import re
 import shutil
 import subprocess
@@ -81,6 +82,19 @@ def test_without_identities_retrieval_or_tables(people, tmp_path):
     assert "Outliers" in text and "c-1" not in text and "camera" not in text.split("Map of the features")[1]
 
 
+def test_names_that_are_no_utf_8(people, tmp_path):
+    odd = os.fsdecode(b"caf\xe9")
+    training = image_set(people, "bounding_box_train")._replace(pids=None, cameras=("yard", odd, "gate", "hall"))
+    (tmp_path / f"{odd}.jpg").symlink_to(training.paths[0])
+    training.paths[0] = str(tmp_path / f"{odd}.jpg")
+    sides = image_set(people, "query"), image_set(people, "bounding_box_test")
+    sides = [side._replace(cameras=training.cameras) for side in sides]
+    path = write_report(str(tmp_path), odd, odd, training, np.arange(len(training.paths)) % 5, TABLES,
+                        Retrieval(*sides, rank_lists([0], *(side[:3] for side in sides)), {"mAP": 0.1}, odd))
+    text = open(path, encoding="utf-8").read()
+    assert text.count(r"caf\udce9") > 20
+
+
 def test_charts_by_hand():
     svg = line_chart({"up": [(1, 0.0), (3, 1.0)], "one": [(2, 0.5)]}, unit=True)
     lines = re.findall(r'<polyline points="([^"]+)"', svg)
@@ -132,10 +146,13 @@ def test_a_browser_shows_it_without_error(report, tmp_path, width):
 def test_the_tool(people, tmp_path):
     from training import TINY
 
-    overrides = [*TINY, f"Global.image_root={people}", f"Global.output_dir={tmp_path}/output", "Global.flip_test=True"]
+    output = tmp_path / os.fsdecode(b"run[1]*? caf\xe9")
+    overrides = [*TINY, f"Global.image_root={people}", f"Global.output_dir={output}", "Global.flip_test=True"]
     command = ["tools/visualize.py", "-c", "configs/ISE_demo.yaml", "--queries", "2"]
     result = subprocess.run([sys.executable, *command, *(word for o in overrides for word in ("-o", o))], cwd=ROOT,
-                            capture_output=True, text=True, timeout=200)
+                            capture_output=True, text=True, timeout=200,
+                            env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
     assert result.returncode == 0, result.stdout + result.stderr
-    text = (tmp_path / "output" / "report" / "report.html").read_text(encoding="utf-8")
-    assert text.count('<figure class="query"') == 2 and "protocol market, flip test" in text
+    text = (output / "report" / "report.html").read_text(encoding="utf-8")
+    assert r"<h1>run[1]*? caf\udce9</h1>" in text
+    assert text.count('<figure class="query"') == 2 and "protocol: market, flip_test" in text

@@ -1,5 +1,6 @@
 """tools/cluster_report.py: runs side by side."""
 import runpy
+import subprocess
 import sys
 
 import numpy as np
@@ -36,6 +37,22 @@ def test_figures_of_a_run_or_of_its_labels(tool, runs):
     assert printed.splitlines() == [
         "Each cell: first / second.", "", "| epoch | clusters | cross camera | purity |", "|---|---|---|---|",
         "| 1 | 3 / - | .250 / - | - / - |", "| 2 | 12 / 1 | 1.00 / 1.00 | - / 1.00 |"]
+
+
+def test_pictures_and_histories_need_no_paddle(runs):
+    program = ("import sys; sys.modules['paddle'] = sys.modules['ppcls'] = None\n"  # not installed
+               "from ppcls_ise.visualize import cluster_history, contact_sheet\n"
+               "print(cluster_history(sys.argv[1])[2]['clusters'], contact_sheet([]).size)")
+    result = subprocess.run([sys.executable, "-c", program, str(runs / "b")], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout == "1 (80, 156)\n", result.stderr
+
+
+def test_records_of_an_abandoned_run_do_not_count(tool, runs):
+    for epoch in (1, 3):
+        np.savez(runs / "a" / "pseudo_labels" / f"epoch_{epoch}.npz", labels=np.array([0, 1]),
+                 paths=np.array(["1_c1.jpg", "1_c2.jpg"]))
+    printed = tool(runs / "a", "--pattern", r"(?P<pid>\d)_c\d", "--columns", "clusters").splitlines()
+    assert [line.split(" | ")[0] for line in printed[4:]] == ["| 1", "| 2"]  # clusters.csv ends there
 
 
 def test_a_pattern_works_the_figures_out_anew(tool, runs):

@@ -1,32 +1,31 @@
 import numpy as np
 import pytest
+from slow_evaluation import ranking
 
 from ppcls_ise.metric import evaluate
 from ppcls_ise.visualize import cluster_sheets, rank_lists, spread_by_precision
 from ppcls_ise.visualize.embedding import choose_for_map, flatten
 
 
-@pytest.mark.parametrize("protocol", ["market", "all", "same_camera"])
-@pytest.mark.parametrize("cameras", [True, False])
+@pytest.mark.parametrize("protocol, cameras", [
+    ("market", True), ("all", True), ("same_camera", True), ("all", False), ("market", False)])
 def test_rank_lists_are_those_of_the_evaluation(protocol, cameras):
     rng = np.random.default_rng(0)
-    if not cameras and protocol != "all":
-        return
     x = rng.normal(size=(70, 6)).astype("float32")
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     pids, camids = rng.integers(-1, 5, 70), rng.integers(3, size=70)
     sides = [(x[part], pids[part], camids[part] if cameras else None) for part in (slice(0, 12), slice(8, 70))]
     own = np.array([-1] * 8 + [0, 1, 2, 3])
     ap = evaluate(*sides[0], *sides[1], protocol=protocol, own=own)["ap"]
-    for found in rank_lists(range(12), *sides, ap, protocol, own, top=100):
-        # Average precision again, from what is shown.
-        hits = np.flatnonzero(found.right)
-        if len(hits):
-            assert ap[found.query] == pytest.approx(np.mean(np.arange(1, len(hits) + 1) / (hits + 1)), abs=1e-6)
-            assert found.ap == ap[found.query]
-        assert own[found.query] not in found.matches
-        assert (np.diff(found.similarity) <= 1e-6).all()
-        assert (sides[1][1][found.matches] != -1).all()
+    assert np.isfinite(ap).sum() >= 8
+    lists = rank_lists(range(12), *sides, ap, protocol, own, top=100)
+    assert [found.query for found in lists] == list(range(12))
+    for found in lists:
+        expected, distances = ranking(found.query, *sides[0], *sides[1], protocol=protocol, own=own)
+        assert found.matches.tolist() == expected.tolist()
+        assert found.right.tolist() == (sides[1][1][expected] == sides[0][1][found.query]).tolist()
+        np.testing.assert_allclose(found.similarity, 1 - distances / 2, atol=1e-6)
+        assert found.ap == ap[found.query] or np.isnan([found.ap, ap[found.query]]).all()
 
 
 def test_top_and_other_distances():
