@@ -55,7 +55,6 @@ def _plain(value):
 
 
 @pytest.mark.parametrize("override, message", [
-    ("Cluster.epss=0.5", r"Cluster.epss is no known key, did you mean eps\?"),
     ("Cluster.eps=1.5", "Cluster.eps must be above 0 and below 1"),
     ("Cluster.eps=big", "Cluster.eps must be float or auto"),
     ("Cluster.search=flann", "Cluster.search is exact, faiss, paddle, ivf, not 'flann'"),
