@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import difflib
 import math
 
 import paddle
 import paddle.nn.functional as F
-import ppcls.arch.backbone
 from paddle import nn
 from paddle.distributed.fleet.utils import recompute
 from ppcls.arch import RecModel
 from ppcls.utils import logger
 
 from ..errors import ISEError
+from .block import check_arch
 from .bn_groups import GroupStatistics, batch_norms, span_batch_norms
 from .global_batch import average_gradients
 from .head import ISEHead
@@ -35,25 +34,21 @@ class ISEModel(RecModel):
     Parameter names are RecModel's (``backbone.*``, ``neck.feat_bn.*``), so PaddleClas's published ISE weights load.
 
     Raises:
-        ISEError: for a head, neck or pooling that ISE cannot use, or a weight file that does not fit.
+        ISEError: for a head, neck or pooling that ISE cannot use, a key that is not known, or a weight file that does
+            not fit.
     """
 
     def __init__(self, Backbone, Neck, Head, Pooling=None, BackboneStopLayer=None,  # noqa: N803 PaddleClas's keys
-                 bn_group_size=None, feature_cache=False, stem_relu=True, **_):
+                 bn_group_size=None, feature_cache=False, stem_relu=True, **host):
+        check_arch({"Backbone": Backbone, "Neck": Neck, "Head": Head, "Pooling": Pooling,
+                    "BackboneStopLayer": BackboneStopLayer, **host}, ISEModel)
         Backbone, Neck, Head = dict(Backbone), dict(Neck), dict(Head)  # noqa: N806  RecModel takes them apart
         name, pretrained = Backbone["name"], Backbone.get("pretrained", False)
         pooling = dict(Pooling or {"name": "avg"})
-        pooling_name, head_name = pooling.pop("name", None), Head.pop("name", None)
-        if pooling_name not in ("avg", "gem"):
-            raise ISEError(f"Arch.Pooling.name is avg or gem, not {pooling_name!r}")
-        if head_name != "ISEHead" or Neck.get("name") != "BNNeck":
-            raise ISEError(f"ISEModel has Neck BNNeck and Head ISEHead, not {Neck.get('name')!r} and {head_name!r}")
+        pooling_name, _ = pooling.pop("name"), Head.pop("name")
         local_file = isinstance(pretrained, str) and not pretrained.startswith("http")
         if local_file:
             Backbone["pretrained"] = False
-        if not hasattr(ppcls.arch.backbone, name):
-            near = difflib.get_close_matches(name, dir(ppcls.arch.backbone), 1)
-            raise ISEError(f"Arch.Backbone.name: PaddleClas has no {name}; near is {', '.join(near) or 'nothing'}")
         stop = {"BackboneStopLayer": BackboneStopLayer} if BackboneStopLayer else {}
         try:
             super().__init__(Backbone=Backbone, Neck=Neck, **stop)
@@ -81,11 +76,7 @@ class ISEModel(RecModel):
         if not stem_relu:
             _drop_stem_relu(self.backbone, name)
         freeze_bias(self.neck.feat_bn)
-        try:
-            self.head = ISEHead(**Head)
-        except TypeError as error:
-            raise ISEError(f"Arch.Head: {error}") from error
-
+        self.head = ISEHead(**Head)
         self.bn_group_size, self.feature_cache = bn_group_size, feature_cache
         self.statistics = GroupStatistics(batch_norms(self))
 

@@ -20,6 +20,9 @@ from .transforms import PixelTable
 __all__ = ["DATASETS", "MARKET_PATTERN", "ImageList", "ReIDImages", "UnlabeledFolder", "list_images", "read_image"]
 
 BAD_IMAGE_POLICIES = ("error", "skip")
+#: Keys of ReIDImages alone, and why.
+NOT_UNLABELED = dict.fromkeys(("layout", "split", "pattern", "keep_junk"),
+                              "UnlabeledFolder knows no identities; use ReIDImages")
 #: The name of an image's folder, as ``cameras: folder`` of UnlabeledFolder.
 _FOLDER = r"(?P<camid>[^/\\]+)[/\\][^/\\]+$"
 
@@ -186,9 +189,9 @@ class UnlabeledFolder(ReIDImages):
 
     def __init__(self, transform_ops=None, image_root: str = ".", cls_label_path=".", cameras: str | None = None,
                  **options):
-        for key in ("layout", "split", "pattern"):
+        for key, reason in NOT_UNLABELED.items():
             if key in options:
-                raise ISEError(f"UnlabeledFolder has no {key}: it knows no identities; use ReIDImages")
+                raise ISEError(f"UnlabeledFolder has no {key}: {reason}")
         pattern, called = (_FOLDER, "cameras: folder") if cameras == "folder" else (cameras, f"cameras '{cameras}'")
         if pattern and "(?P<pid>" in pattern:
             raise ISEError("UnlabeledFolder knows no identities: cameras has the group camid only")

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 
 from ..clustering import METHODS
 from ..errors import ISEError
+from ..keys import check_keys
 
 __all__ = ["ClusterSettings"]
 
@@ -44,14 +44,9 @@ class ClusterSettings:
         Raises:
             ISEError: for an unknown key or a value out of range.
         """
-        block = dict(config.get("Cluster") or {})
         known = {field.name: field.type for field in dataclasses.fields(cls)}
-        for key in block:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                raise ISEError(f"Cluster.{key} is no known key{f', did you mean {near[0]}' if near else ''}? "
-                               f"Known are {', '.join(known)}")
-        settings = cls(**block)
+        check_keys(config.get("Cluster"), known, "Cluster")
+        settings = cls(**config.get("Cluster") or {})
         for key, kind in known.items():
             value = getattr(settings, key)
             if key == "search":

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import os
 
@@ -16,16 +15,11 @@ from ..errors import ISEError
 from ..metric import PROTOCOLS, ReIDMetric
 from ..overrides import apply_override
 from .checkpoints import settle
-from .cluster_settings import ClusterSettings
-from .loader_blocks import check_sizes, complete_image_root, plain_block
+from .known_keys import check_config
+from .loader_blocks import check_sizes, complete_loaders, plain_block
 
 __all__ = ["load_config", "plain_dicts", "prepare_config", "save_config"]
 
-#: Keys of Global, to notice a misspelt one; others are PaddleClas's affair.
-GLOBAL_KEYS = (
-    "best_metric check_ranks checkpoints device epochs eval_during_train eval_interval eval_mode feature_cache "
-    "flip_test image_root image_shape iter_per_epoch output_dir pretrained_model print_batch_step protocol re_ranking "
-    "save_inference_dir save_interval seed start_eval_epoch train_mode update_freq use_visualdl").split()
 DEVICES = ("auto", "cpu", "gpu", "xpu", "npu", "mlu")
 
 
@@ -87,7 +81,8 @@ def prepare_config(config: dict, mode: str) -> dict:
 
     Args:
         config: of :func:`load_config`; not changed.
-        mode: ``train``, ``eval`` or ``export``, as of PaddleClas's Engine.
+        mode: ``train``, ``eval`` or ``export``, as of PaddleClas's Engine; or ``data`` to look at the images only
+            (tools/check_data.py), for which nothing needs to be complete but the data sets.
 
     Returns:
         A completed copy.
@@ -96,14 +91,8 @@ def prepare_config(config: dict, mode: str) -> dict:
         ISEError: naming the key at fault.
     """
     config = _attribute_dict(copy.deepcopy(dict(config)))
-    for key in ("Global", "Arch"):
-        if not isinstance(config.get(key), dict):
-            raise ISEError(f"the config has no block {key}")
-    settings = config["Global"]
-    for key in settings:
-        near = difflib.get_close_matches(key, GLOBAL_KEYS, 1, cutoff=0.8)
-        if key not in GLOBAL_KEYS and near:
-            logger.warning(f"Global.{key} is no key that is known here, did you mean {near[0]}?")
+    check_config(config, mode)
+    settings, ise = config["Global"], config["Arch"].get("name") == "ISEModel"
     settings["device"] = _device(settings.get("device", "auto"))
     if settings.get("protocol", "market") not in PROTOCOLS:
         raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
@@ -111,7 +100,7 @@ def prepare_config(config: dict, mode: str) -> dict:
         if not isinstance(settings.setdefault(key, False), bool):
             raise ISEError(f"Global.{key} is True or False, not {settings[key]!r}")
     _check_best_metric(settings, config.get("Metric"))
-    if settings.get("train_mode") not in (None, "ise") and config["Arch"].get("name") == "ISEModel":
+    if settings.get("train_mode") not in (None, "ise") and ise:
         raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
@@ -120,8 +109,8 @@ def prepare_config(config: dict, mode: str) -> dict:
     if evaluates and not loaders.get("Eval"):
         raise ISEError("DataLoader.Eval is missing: an evaluation needs labelled images as Query and Gallery; to train "
                        "without, set Global.eval_during_train: False")
-    complete_image_root(settings.get("image_root"), loaders)
-    if config["Arch"].get("name") == "ISEModel":
+    complete_loaders(settings.get("image_root"), loaders)
+    if ise:
         check_sizes(settings.get("image_shape"), loaders)
     config.setdefault("profiler_options", None)
     if mode == "export" and not settings["pretrained_model"]:
@@ -129,8 +118,9 @@ def prepare_config(config: dict, mode: str) -> dict:
     trained = settings["pretrained_model"] or settings["checkpoints"]
     if (mode != "train" or trained) and isinstance(config["Arch"].get("Backbone"), dict):
         config["Arch"]["Backbone"]["pretrained"] = False  # overwritten anyway: neither read nor downloaded
-    if mode == "train" and config["Arch"].get("name") == "ISEModel":
-        ClusterSettings.from_config(config)
+    if ise and mode == "export":
+        plain_block(config)
+    if ise and mode == "train":
         _complete_training(config)
     return config
 

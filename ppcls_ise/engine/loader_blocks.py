@@ -1,19 +1,99 @@
 """The block ``DataLoader`` of a config."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ..data.blocks import check_dataset, check_plain_dataset, check_sampler
 from ..data.images import DATASETS
 from ..errors import ISEError
+from ..keys import check_keys, require_keys
 
-__all__ = ["check_sizes", "complete_image_root", "plain_block"]
+__all__ = ["check_loaders", "check_sizes", "complete_loaders", "plain_block"]
+
+PARTS = ("dataset", "sampler", "loader")
 
 
-def complete_image_root(root: str | None, loaders: dict) -> None:
-    """``Global.image_root`` is the root of every data set that names none; changes ``DataLoader``."""
-    evaluation = loaders.get("Eval") or {}
-    for block in [loaders.get("Train"), *evaluation.values()]:
-        dataset = (block or {}).get("dataset") or {}
-        if root and dataset.get("name") in DATASETS:
-            dataset.setdefault("image_root", root)
+def check_loaders(loaders: dict | None, ise: bool, mode: str) -> None:
+    """Refuse a key of ``DataLoader`` that nothing reads, and a block that lacks what the mode needs.
+
+    Args:
+        loaders: the block; None counts as empty.
+        ise: whether they feed an ISEModel. If not, only the blocks with a data set of ours are looked at: the others
+            are PaddleClas's affair.
+        mode: as of :func:`ppcls_ise.engine.prepare_config`.
+
+    Raises:
+        ISEError: naming the key.
+    """
+    if ise:
+        check_keys(loaders, ("Train", "Eval", "Cluster"), "DataLoader")
+    blocks = {place: block for place, block in _blocks(loaders) if ise or _is_ours(block)}
+    evaluation = [place.split(".")[-1] for place in blocks if ".Eval." in place]
+    if len(evaluation) > 1:  # one alone may have any name
+        check_keys(dict.fromkeys(evaluation), ("Query", "Gallery"), "DataLoader.Eval")
+    for place, block in blocks.items():
+        check_keys(block, PARTS, place)
+        _check_parts(block or {}, place)
+        if mode == "train" or (mode == "eval" and ".Eval." in place):
+            _require_parts(block, place)
+
+
+def _blocks(loaders: dict | None) -> Iterator[tuple[str, dict | None]]:
+    """(place, block) of what is trained on, clustered and evaluated."""
+    loaders = loaders or {}
+    for name in ("Train", "Cluster"):
+        if loaders.get(name) is not None:
+            yield f"DataLoader.{name}", loaders[name]
+    for name, block in (loaders.get("Eval") or {}).items():
+        yield f"DataLoader.Eval.{name}", block
+
+
+def _is_ours(block):
+    dataset = block.get("dataset") if isinstance(block, dict) else None
+    return isinstance(dataset, dict) and dataset.get("name") in DATASETS
+
+
+def _check_parts(block, place):
+    if place == "DataLoader.Cluster":
+        check_plain_dataset(block.get("dataset"), f"{place}.dataset")
+    elif _is_ours(block):
+        check_dataset(block["dataset"], f"{place}.dataset")
+    if place == "DataLoader.Train" and _draws_clusters(block):
+        check_sampler(block["sampler"], f"{place}.sampler")
+    elif place != "DataLoader.Train" and "name" not in (block.get("sampler") or {}):  # else keys of another sampler
+        check_keys(block.get("sampler"), ("name", "batch_size", "shuffle", "drop_last"), f"{place}.sampler")
+    check_keys(block.get("loader"), ("num_workers", "use_shared_memory"), f"{place}.loader")
+
+
+def _require_parts(block, place):
+    """What PaddleClas's ``build_dataloader`` takes for granted, and clustering and evaluation."""
+    require_keys(block, PARTS, place)
+    require_keys(block["loader"], ["num_workers"], f"{place}.loader")
+    if place == "DataLoader.Train":
+        needed = ["batch_size", "num_instances"] if _draws_clusters(block) else []
+    elif place == "DataLoader.Cluster" or "name" in block["sampler"]:
+        needed = ["batch_size"]
+    else:
+        needed = ["batch_size", "shuffle", "drop_last"]
+    require_keys(block["sampler"], needed, f"{place}.sampler")
+
+
+def _draws_clusters(block):
+    sampler = block.get("sampler")
+    return isinstance(sampler, dict) and sampler.get("name") == "PseudoLabelSampler"
+
+
+def complete_loaders(root: str | None, loaders: dict) -> None:
+    """Defaults of the blocks with a data set of ours; changes ``DataLoader``.
+
+    ``Global.image_root`` is the root of every data set that names none; PaddleClas wants ``use_shared_memory`` said.
+    """
+    for _, block in _blocks(loaders):
+        if _is_ours(block):
+            if root:
+                block["dataset"].setdefault("image_root", root)
+            if block.get("loader"):
+                block["loader"].setdefault("use_shared_memory", True)
 
 
 def check_sizes(image_shape: list | None, loaders: dict) -> None:
@@ -51,17 +131,16 @@ def plain_block(config: dict) -> dict:
         ``dataset`` with ``transform_ops``, ``sampler`` with ``batch_size``, ``loader``.
 
     Raises:
-        ISEError: if there is neither, or ``Cluster`` names images of its own.
+        ISEError: if there is neither, or it has no transforms.
     """
     loaders = config.get("DataLoader") or {}
-    block, evaluation = loaders.get("Cluster"), loaders.get("Eval")
-    if block:
-        others = set(block.get("dataset") or {}) - {"transform_ops"}
-        if others or not block.get("dataset"):
-            raise ISEError("DataLoader.Cluster.dataset has transform_ops only: the images are those of "
-                           f"DataLoader.Train{', so leave out ' + ', '.join(sorted(others)) if others else ''}")
-        return block
-    if not evaluation:
-        raise ISEError("DataLoader.Eval is missing, and there is no DataLoader.Cluster: one of them has to name the "
-                       "transforms without augmentation")
-    return evaluation.get("Query") or next(iter(evaluation.values()))
+    place, block, evaluation = "DataLoader.Cluster", loaders.get("Cluster"), loaders.get("Eval")
+    if not block:
+        if not evaluation:
+            raise ISEError("DataLoader.Eval is missing, and there is no DataLoader.Cluster: one of them has to name "
+                           "the transforms without augmentation")
+        name = "Query" if evaluation.get("Query") else next(iter(evaluation))
+        place, block = f"DataLoader.Eval.{name}", evaluation[name]
+    require_keys(block, ["dataset"], place)
+    require_keys(block["dataset"], ["transform_ops"], f"{place}.dataset")
+    return block

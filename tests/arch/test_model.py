@@ -97,7 +97,13 @@ def test_checkpoints_and_bare_backbones_load_and_a_wrong_one_is_an_error(tmp_pat
 @pytest.mark.parametrize("options, message", [
     ({"Pooling": {"name": "max"}}, "Arch.Pooling.name"),
     ({"Head": {"name": "FC"}}, "Head ISEHead"),
-    ({"Head": {"name": "ISEHead", "top": 1}}, "Arch.Head"),
+    ({"Head": {"name": "ISEHead", "top": 1}}, r"Arch.Head.top is no known key, did you mean topk\?"),
+    ({"bn_groupsize": 64}, r"Arch.bn_groupsize is no known key, did you mean bn_group_size\?"),
+    ({"Pooling": {"name": "gem", "power": 3.0}}, "Arch.Pooling.power is no known key"),
+    ({"Neck": {"name": "BNNeck", "num_features": 1280, "bias_atr": None}}, "did you mean bias_attr"),
+    ({"Neck": {"name": "BNNeck"}}, "Arch.Neck.num_features is missing"),
+    ({"Backbone": {"pretrained": False}}, "Arch.Backbone.name is missing"),
+    ({"Backbone": None}, "Arch.Backbone is missing"),
     ({"Head": {"name": "ISEHead", "topk": -1}}, "topk"),
     ({"Backbone": {"name": "SqueezeNet1_0"}}, "no linear classifier"),
 ])
@@ -115,8 +121,14 @@ def test_a_feature_that_does_not_fit_the_neck_is_told(options, message):
 
 
 def test_an_unknown_backbone_is_told_with_what_is_near():
-    with pytest.raises(ValueError, match="no ResNet51; near is ResNet5"):
+    with pytest.raises(ValueError, match=r"no ResNet51, did you mean ResNet50\?"):
         build(Backbone={"name": "ResNet51"})
+
+
+def test_what_paddleclas_passes_of_arch_is_taken():
+    model = build(infer_output_key="features", infer_add_softmax=False, is_rec=True, class_num=751,
+                  export_normalize=False, bn_group_size=16, feature_cache=True, stem_relu=True)
+    assert model.bn_group_size == 16 and model.feature_cache
 
 
 def test_weights_of_another_precision_are_refused(tmp_path):

@@ -14,6 +14,7 @@ from ppcls_ise.data import ChannelJitter, PadCrop, PseudoLabelSampler, RandomEra
 from ppcls_ise.data.listing import list_images
 from ppcls_ise.data.synthetic import make_synthetic
 from ppcls_ise.engine import ClusterSettings
+from ppcls_ise.engine.known_keys import GLOBAL_KEYS, HOST_GLOBAL_KEYS
 from ppcls_ise.loss import ClusterContrastLoss, LabelPreservingLoss
 from ppcls_ise.metric import ReIDMetric
 
@@ -30,8 +31,8 @@ CODE = {
     DATASET: ([UnlabeledFolder, list_images, ReIDImages], "name pattern called where options"),
     OPS + "PadCrop.": ([PadCrop], ""), OPS + "RandomErase.": ([RandomErase], ""),
     OPS + "ChannelJitter.": ([ChannelJitter], ""),
-    "Arch.": ([ISEModel], "name infer_output_key infer_add_softmax feature_cache _ Backbone Neck Head Pooling "
-                          "BackboneStopLayer"),
+    "Arch.": ([ISEModel], "name infer_output_key infer_add_softmax export_normalize feature_cache host Backbone Neck "
+                          "Head Pooling BackboneStopLayer"),
 }
 
 
@@ -104,10 +105,20 @@ def test_every_global_key_of_the_page_is_read():
         assert key in newer or re.search(rf"""["']{key}["']""", sources() + host), key
 
 
-def test_misspelt_global_keys_are_noticed_among_those_of_the_page():
-    from ppcls_ise.engine.config import GLOBAL_KEYS
-
+def test_the_global_keys_of_the_page_are_the_known_ones():
     assert {f"Global.{key}" for key in GLOBAL_KEYS} == {key for key in ROWS if key.startswith("Global.")}
+    named = re.search(r"^Of PaddleClas's other keys of `Global` .*?\.$", PAGE, re.M | re.S)[0]
+    assert set(re.findall(r"`(\w+)`", named)) - {"Global"} == set(HOST_GLOBAL_KEYS)
+    assert not set(GLOBAL_KEYS) & set(HOST_GLOBAL_KEYS)
+
+
+def test_every_global_key_that_paddleclas_reads_is_known():
+    import ppcls.utils.config
+
+    package = ROOT.__class__(ppcls.utils.config.__file__).parent.parent
+    code = [path.read_text() for path in package.rglob("*.py") if "static" not in path.parts]  # no Engine of ours there
+    reads = set(re.findall(r"""\[["']Global["']\](?:\.get\(|\[)\s*["'](\w+)["']""", "\n".join(code)))
+    assert len(reads) > 20 and not reads - {*GLOBAL_KEYS, *HOST_GLOBAL_KEYS}
 
 
 def test_defaults_of_global_keys():

@@ -55,7 +55,6 @@ def _plain(value):
 
 
 @pytest.mark.parametrize("override, message", [
-    ("Cluster.epss=0.5", r"Cluster.epss is no known key, did you mean eps\?"),
     ("Cluster.eps=1.5", "Cluster.eps must be above 0 and below 1"),
     ("Cluster.eps=big", "Cluster.eps must be float or auto"),
     ("Cluster.search=flann", "Cluster.search is exact, faiss, paddle, ivf, not 'flann'"),
@@ -97,13 +96,115 @@ def test_overrides_that_name_no_place_are_refused(override, message):
         load_config(str(ROOT / "configs/ISE_demo.yaml"), [override])
 
 
-def test_a_misspelt_global_key_is_told(monkeypatch):
-    from ppcls_ise.engine import config as module
+TRAIN, QUERY = "DataLoader.Train", "DataLoader.Eval.Query"
 
-    lines = []
-    monkeypatch.setattr(module.logger, "warning", lines.append)
-    prepared(["Global.epoch=2", "Global.of_another_program=1"])
-    assert len(lines) == 1 and "Global.epoch is no key" in lines[0] and "did you mean epochs?" in lines[0]
+
+@pytest.mark.parametrize("mode", ["train", "eval", "export", "data"])
+@pytest.mark.parametrize("override, message", [
+    ("Clusters.eps=0.5", "the config has a block Clusters, did you mean Cluster"),
+    ("Optimiser={}", "block Optimiser, did you mean Optimizer"), ("arch={}", "block arch, did you mean Arch"),
+    ("Global.epoch=2", "Global.epoch is no known key, did you mean epochs"),
+    ("Global.of_another_program=1", r"Global.of_another_program is no known key\. Known are best_metric, "),
+    ("Global.use_gpu=True", "Global.use_gpu is no key of this block: set Global.device"),
+    ("Cluster.epss=0.5", "Cluster.epss is no known key, did you mean eps"),
+    ("Cluster=0.5", "Cluster is a block of keys"),
+    ("Arch.bn_groupsize=64", "Arch.bn_groupsize is no known key, did you mean bn_group_size"),
+    ("Arch.feature_cache=True", "Arch.feature_cache is no key of this block: set Global.feature_cache"),
+    ("Arch.Backbone.name=PPLCNet_x1", "Arch.Backbone.name: PaddleClas has no PPLCNet_x1, did you mean PPLCNet_x1_"),
+    ("Arch.Head.top_k=2", "Arch.Head.top_k is no known key, did you mean topk"),
+    ("Arch.Pooling.P=3", "Arch.Pooling.P is no known key, did you mean p"),
+    ("Arch.Neck.num_feature=128", "Arch.Neck.num_feature is no known key, did you mean num_features"),
+    ("Arch.BackboneStopLayer.nam=blocks5", "Arch.BackboneStopLayer.nam is no known key, did you mean name"),
+    ("DataLoader.Clusters={}", "DataLoader.Clusters is no known key, did you mean Cluster"),
+    ("DataLoader.Eval.Galery={}", "DataLoader.Eval.Galery is no known key, did you mean Gallery"),
+    (f"{TRAIN}.datasets={{}}", f"{TRAIN}.datasets is no known key, did you mean dataset"),
+    (f"{TRAIN}.dataset.cls_label_pth=train", "dataset.cls_label_pth is no known key, did you mean cls_label_path"),
+    (f"{TRAIN}.dataset.layuot=MSMT17", f"{TRAIN}.dataset.layuot is no known key, did you mean layout"),
+    (f"{QUERY}.dataset.keep_jnk=True", f"{QUERY}.dataset.keep_jnk is no known key, did you mean keep_junk"),
+    (f"{QUERY}.dataset.called=names", f"{QUERY}.dataset.called is no known key"),
+    (f"{TRAIN}.sampler.num_instance=4", f"{TRAIN}.sampler.num_instance is no known key, did you mean num_instances"),
+    (f"{TRAIN}.sampler.seed=1", f"{TRAIN}.sampler.seed is no key of this block: set Global.seed"),
+    (f"{TRAIN}.sampler.iter_per_epoch=9", "set Global.iter_per_epoch"),
+    (f"{TRAIN}.sampler.group_size=64", "set Arch.bn_group_size"),
+    (f"{TRAIN}.loader.num_worker=1", f"{TRAIN}.loader.num_worker is no known key, did you mean num_workers"),
+    (f"{QUERY}.sampler.batchsize=8", f"{QUERY}.sampler.batchsize is no known key, did you mean batch_size"),
+    (f"{QUERY}.loader.shared_memory=True", "loader.shared_memory is no known key, did you mean use_shared_memory"),
+    ("DataLoader.Cluster.dataset.transform_op=[]", "dataset.transform_op is no known key, did you mean transform_ops"),
+    ("DataLoader.Cluster.dataset.image_root=x", "Cluster.dataset.image_root is no .*: the images are those of .*Train"),
+    ("DataLoader.Cluster.sampler.batches=8", "Cluster.sampler.batches is no known key, did you mean batch_size"),
+    ("DataLoader.Cluster.loader.workers=1", "Cluster.loader.workers is no known key, did you mean num_workers"),
+    (f"{TRAIN}.dataset.transform_ops.2.PadCrop.paddings=3", "PadCrop.paddings is no known key, did you mean padding"),
+    (f"{TRAIN}.dataset.transform_ops.5.RandomErase.ares=1", "RandomErase.ares is no known key, did you mean area"),
+    (f"{TRAIN}.dataset.transform_ops.4.ChannelJitter.gains=1", "Jitter.gains is no known key, did you mean gain"),
+    (f"{TRAIN}.dataset.transform_ops.2={{'PadCorp': None}}", "transform_ops.2: PaddleClas has no PadCorp, .* PadCrop"),
+    (f"{TRAIN}.dataset.transform_ops.2=PadCrop", "transform_ops.2 is one name with its options below it"),
+    ("Loss.Train.0.ClusterContrastLoss.tmperature=1", "Loss.tmperature is no known key, did you mean temperature"),
+    ("Loss.Train.1.LabelPreservingLoss.wieght=1", "1.LabelPreservingLoss.wieght is no known key, did you mean weight"),
+    ("Loss.Train.1={'LabelPreserveLoss': {'weight': 1}}", "PaddleClas has no LabelPreserveLoss, did you mean Label"),
+    ("Loss.Train.1.LabelPreservingLoss.weight=None", "Loss.Train.1.LabelPreservingLoss.weight is missing"),
+    ("Metric.Eval.0.ReIDMetric.top_k=[1]", "Metric.Eval.0.ReIDMetric.top_k is no known key, did you mean topk"),
+    ("Metric.Eval=ReIDMetric", "Metric.Eval is a list, not 'ReIDMetric'"),
+    ("Synthetic.identites=9", "Synthetic.identites is no known key, did you mean identities"),
+])
+def test_a_misspelt_key_is_named_with_the_nearest_known_one(tmp_path, override, message, mode):
+    (tmp_path / "w.pdparams").write_bytes(b"")
+    with pytest.raises(ISEError, match=message):
+        prepared([f"Global.pretrained_model={tmp_path / 'w'}", override], mode)
+
+
+def test_a_folder_without_identities_has_no_key_that_needs_them():
+    for override, message in ((f"{TRAIN}.dataset.layout=Market", "knows no identities; use ReIDImages"),
+                              (f"{TRAIN}.dataset.camera=folder", "did you mean cameras")):
+        with pytest.raises(ISEError, match=message):
+            prepared([override], name="ISE_folder.yaml")
+
+
+@pytest.mark.parametrize("name, override, message, modes", [
+    ("ISE_demo", f"{QUERY}.loader=None", f"{QUERY}.loader is missing", "train eval"),
+    ("ISE_demo", f"{QUERY}.loader.num_workers=None", f"{QUERY}.loader.num_workers is missing", "train eval"),
+    ("ISE_demo", f"{QUERY}.sampler=None", f"{QUERY}.sampler is missing", "train eval"),
+    ("ISE_demo", f"{QUERY}.sampler={{'batch_size':8}}", f"{QUERY}.sampler.shuffle is missing", "train eval"),
+    ("ISE_demo", f"{QUERY}={{}}", f"{QUERY}.dataset is missing", "train eval export"),
+    ("ISE_demo", f"{TRAIN}.sampler.batch_size=None", f"{TRAIN}.sampler.batch_size is missing", "train"),
+    ("ISE_demo", f"{TRAIN}.sampler.num_instances=None", f"{TRAIN}.sampler.num_instances is missing", "train"),
+    ("ISE_demo", f"{TRAIN}.loader=None", f"{TRAIN}.loader is missing", "train"),
+    ("ISE_folder", "DataLoader.Cluster.loader=None", "DataLoader.Cluster.loader is missing", "train"),
+    ("ISE_folder", "DataLoader.Cluster.sampler=None", "DataLoader.Cluster.sampler is missing", "train"),
+    ("ISE_folder", "DataLoader.Cluster.sampler={}", "DataLoader.Cluster.sampler.batch_size is missing", "train"),
+    ("ISE_folder", "DataLoader.Cluster.dataset={}", "Cluster.dataset.transform_ops is missing", "train export"),
+    ("ISE_demo", f"{QUERY}.dataset.transform_ops=None", f"{QUERY}.dataset.transform_ops is missing", "train export"),
+])
+def test_what_a_mode_needs_of_the_data_loader_is_there(tmp_path, name, override, message, modes):
+    (tmp_path / "w.pdparams").write_bytes(b"")
+    for mode in ["train", "eval", "export", "data"]:
+        if name == "ISE_folder" and mode == "eval":
+            continue  # it has nothing to evaluate
+        arguments = [f"Global.pretrained_model={tmp_path / 'w'}", override], mode, f"{name}.yaml"
+        if mode in modes.split():
+            with pytest.raises(ISEError, match=message):
+                prepared(*arguments)
+        else:
+            prepared(*arguments)
+
+
+def test_shared_memory_is_on_where_the_loader_does_not_say():
+    config = prepared([f"{TRAIN}.loader={{'num_workers':2}}", f"{QUERY}.loader={{'num_workers':2}}"])
+    for block in (config["DataLoader"]["Train"], config["DataLoader"]["Eval"]["Query"]):
+        assert block["loader"] == {"num_workers": 2, "use_shared_memory": True}
+
+
+def test_what_is_paddleclas_own_is_left_to_it():
+    config = load_config(str(ROOT / "configs/ISE_demo.yaml"), [
+        "Global.use_dali=False", "Global.to_static=False", "EMA.decay=0.9", "Of_another_program.x=1",
+        "Arch={'name':'RecModel','Backbone':{'name':'ResNet50'},'head_feature_from':'neck'}",
+        f"{TRAIN}={{'dataset':{{'name':'ImageNetDataset','class_nums':3}},'sampler':{{'x':1}},'loaders':None}}",
+        "Loss.Train=[{'CELoss':{'weights':1.0}}]", "Metric.Eval=[{'Recallk':{'topks':[1]}}]",
+        "DataLoader.UnLabelTrain={}", "Global.train_mode=None"])
+    prepare_config(config, "train")
+    for override, message in ((f"{QUERY}.dataset.camera=1", f"{QUERY}.dataset.camera is no known key"),
+                              ("Global.epoch=2", "did you mean epochs")):  # ours, even so
+        with pytest.raises(ISEError, match=message):
+            prepared([override, "Arch={'name':'RecModel'}"])
 
 
 @pytest.mark.parametrize("text", ["None", "null", "~"])
