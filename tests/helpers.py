@@ -1,9 +1,12 @@
-"""Where the golden data is."""
+"""Where the golden data is, and what a program does not print."""
 import pathlib
+import re
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+#: Warnings of Python, loggers of other libraries, Paddle's C++ and its flags.
+NOISE = re.compile(r"warnings\.warn|ccache|faiss|PIR|^[IWEF]\d{4} |FLAGS|^\[\d{4}-\d\d-\d\d ", re.M)
 
 
 def shared(path):

@@ -6,6 +6,10 @@ import traceback
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
+from ppcls_ise import quiet  # noqa: E402
+
+quiet.silence()
+
 
 def make_synthetic_set(config, patience=600):
     """Make the set of a ``Synthetic`` block at ``Global.image_root`` on first use: rank 0 draws, the others wait."""
@@ -39,6 +43,7 @@ def run(mode, action):
     from ppcls_ise.host import HostError
     try:
         ppcls_ise.register()
+        quiet.silence_flags()
         import paddle.distributed as dist
         from ppcls.engine.engine import Engine
         from ppcls.utils import config as ppcls_config

@@ -8,6 +8,10 @@ import sys
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
+from ppcls_ise import quiet  # noqa: E402
+
+quiet.silence()
+
 HEADER = ["split", "images", "identities", "cameras", "width x height: smallest / median / largest"]
 
 

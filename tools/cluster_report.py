@@ -11,6 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ppcls_ise import quiet  # noqa: E402
+
+quiet.silence()
+
 COLUMNS = ["clusters", "outliers", "purity", "identities_per_cluster", "clusters_per_identity", "cross_camera", "ari",
            "nmi", "ari_to_last"]
 

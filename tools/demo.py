@@ -8,6 +8,10 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, ROOT)
 
+from ppcls_ise import quiet  # noqa: E402
+
+quiet.silence()
+
 CONFIG = "configs/ISE_demo.yaml"
 OUTPUT = "output/ISE_demo"  # these two as the config has them
 DATASET = "dataset/synthetic"
@@ -25,7 +29,7 @@ def run(*command):
         if re.search(r"\[(Train|Eval|Cluster|Synthetic)\]|error|Error|Export succeeded", line):
             print("  " + line.split("INFO: ")[-1].rstrip(), flush=True)
     if process.wait():
-        sys.exit("".join(lines[-30:]) + f"\n{command[0]} failed")
+        sys.exit("".join(lines[-30:]) + f"error: {command[0]} failed")
     return "".join(lines)
 
 

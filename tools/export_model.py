@@ -11,8 +11,10 @@ def main():
     sys.argv = [argument for argument in sys.argv if argument != "--onnx"]
 
     def export(engine):
+        from ppcls_ise import quiet
         from ppcls_ise.engine import export
 
+        quiet.silence_export()
         export(engine, onnx)
 
     _engine.run("export", export)

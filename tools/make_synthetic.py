@@ -38,7 +38,7 @@ def main(argv=None) -> int:
     try:
         manifest = make_synthetic(progress=bar, **args)
     except (ValueError, OSError) as error:
-        print(f"make_synthetic: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     counts = ", ".join(f"{count} in {folder}" for folder, count in manifest["counts"].items())
     print(f"{args['root']}: {counts} ({time.time() - start:.1f} s)")

@@ -5,6 +5,10 @@ import sys
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
 
+from ppcls_ise import quiet  # noqa: E402
+
+quiet.silence()
+
 
 def run(main, description):
     """Call ``main(config)``; a mistake of the user's ends the program with one message instead of a traceback."""

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from clustering.twins import features
 from distributed import worker_clustering
-from helpers import ROOT
+from helpers import NOISE, ROOT
 from launching import launch
 
 
@@ -51,6 +51,8 @@ def test_training_and_evaluation_with_the_command_line(tiny, tmp_path):
     config = ["-c", ROOT / "configs/ISE_demo.yaml", *tiny, "-o", f"Global.output_dir={tmp_path / 'output'}"]
     result = launch(ROOT / "tools/train.py", *config, cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
+    for process in (0, 1):
+        assert not NOISE.search((tmp_path / f"log/workerlog.{process}").read_text())
     log = next((tmp_path / "output").rglob("train.log")).read_text()
     assert log.count("[Train][Epoch") == 8 and log.count("[Cluster][Epoch 2] images:") == 1
     assert "batches of" not in log
