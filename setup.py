@@ -21,6 +21,7 @@ setup(
         "paddle2": ["paddlepaddle==2.6.2", "numpy<2", "scipy<1.13", "scikit-learn<1.8"],  # newer ones crash it
         "deploy": ["fastapi", "python-multipart", "uvicorn"],
         "onnx": ["onnxruntime", "paddle2onnx"],
-        "test": ["httpx", "pytest", "ruff", "safetensors"],
+        "test": ["httpx", "pytest", "ruff", "safetensors",
+                 "schemathesis>=4.32,<5; python_version>='3.10'"],
     },
 )
