@@ -68,9 +68,9 @@ def main():
         gallery.search(queries[:2])
         found, together = timed(gallery.search, queries)
         single = min(timed(one_at_a_time, gallery, queries[:100])[1] for _ in range(2)) / 100
-        ids = [{match.id for match in matches} for matches in found]
-        exact = exact or ids
-        recall = np.mean([len(a & b) / len(b) for a, b in zip(ids, exact)])
+        names = [{match.entry["path"] for match in matches} for matches in found]
+        exact = exact or names
+        recall = np.mean([len(a & b) / len(b) for a, b in zip(names, exact)])
         added, append = timed(gallery.append, more, new)
         assert [m[0].id for m in gallery.search(more[:50])] == added[:50]
         _, remove = timed(gallery.remove, added)
