@@ -15,6 +15,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from ppcls_ise.errors import ISEError
+
 from .limits import UploadGuard
 from .schemas import Appended, Health, Matches, Page, Removed, errors
 from .service import FORMATS, RefusedError, SearchService
@@ -140,6 +142,11 @@ def _answer_errors(app):
     @app.exception_handler(RefusedError)
     async def refused(request: Request, error: RefusedError):
         return _error(error.status, str(error), {"WWW-Authenticate": "Bearer"} if error.status == 401 else None)
+
+    @app.exception_handler(ISEError)
+    async def refused_below(request: Request, error: ISEError):
+        logger.error("%s %s: %s", request.method, request.url.path, error)  # it may name files of this machine
+        return _error(503, "the gallery or its model cannot be used now; the server's log says why")
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException):

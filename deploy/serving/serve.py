@@ -37,7 +37,7 @@ def main(config):
     token = os.environ.get(TOKEN_VARIABLE)
     print(f"{len(service.gallery)} images; http://{host}:{port}, its interface at http://{host}:{port}/docs; "
           f"{'changes with the token' if token else f'no changes ({TOKEN_VARIABLE} is not set)'}", flush=True)
-    uvicorn.run(create_app(service, token, block.get("return_k") or 10), host=host, port=port, ws="none",
+    uvicorn.run(create_app(service, token, min(block.get("return_k") or 10, 200)), host=host, port=port, ws="none",
                 http=patient_protocol(limits.upload_seconds, 8 * limits.max_waiting), timeout_keep_alive=30,
                 timeout_graceful_shutdown=5, server_header=False, access_log=False)
 

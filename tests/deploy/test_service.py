@@ -256,11 +256,15 @@ def test_what_the_program_refuses_is_no_failure_of_the_server(client, service, e
         answer = client.post("/gallery", files={"image": ("a", picture())}, headers=TOKEN)
     assert answer.status_code == 503 and "cannot be changed now" in answer.json()["error"]
 
-    def nothing(images):
+    def nothing(*arguments):
         raise ISEError("the model gives image 0 a feature without length")
 
-    monkeypatch.setattr(service, "extractor", nothing)
-    assert search(client, picture()).status_code == 422
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "extractor", nothing)
+        assert search(client, picture()).status_code == 422
+    monkeypatch.setattr(Gallery, "search", nothing)  # as of a gallery of another length, which cannot be
+    answer = search(client, picture())
+    assert answer.status_code == 503 and "log says why" in answer.json()["error"]
 
 
 def test_a_field_counts_once_and_an_empty_number_not_at_all(client):
