@@ -1,4 +1,7 @@
-"""The host: finds PaddleClas and bridges its versions. The only module that asks which PaddleClas or Paddle it is."""
+"""The host: finds PaddleClas, registers ISE in it and bridges its versions.
+
+The only module that reads Paddle's version number; where other modules meet a difference, they look at what is there.
+"""
 from __future__ import annotations
 
 import functools
@@ -21,7 +24,7 @@ _CRASH_WITH_PADDLE_2 = {"scipy": ("scipy", (1, 17)), "sklearn": ("scikit-learn",
 
 
 class HostError(ImportError):
-    """No PaddleClas that can run here; the message says what was found and how to mend it."""
+    """No PaddleClas that can run here; the message says what was found and the ways out."""
 
 
 @functools.cache

@@ -20,8 +20,8 @@ def main(config):
         from serving.app import TOKEN_VARIABLE, create_app
         from serving.limits import patient_protocol
     except ImportError as error:
-        raise ISEError(f"the service needs fastapi, uvicorn and python-multipart ({error}): pip install "
-                       "ppcls_ise[deploy]") from error
+        raise ISEError(f"the service needs fastapi, uvicorn and python-multipart ({error}): in the "
+                       "checkout, pip install -e '.[deploy]'") from error
     from serving.service import Limits, SearchService
 
     block, serving = config.get("IndexProcess") or {}, config.get("Serving") or {}

@@ -1,5 +1,4 @@
 """A headless Chromium driven over its debugging pipe."""
-import base64
 import json
 import os
 import shutil
@@ -77,8 +76,3 @@ class Browser:
         root = self.send("DOM.getDocument")["root"]["nodeId"]
         node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.send("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
-
-    def screenshot(self, path):
-        data = self.send("Page.captureScreenshot", format="png")["data"]
-        with open(path, "wb") as file:
-            file.write(base64.b64decode(data))
