@@ -25,10 +25,10 @@ def main(config):
     cameras = ", ".join(map(shown, gallery.cameras)) or "unknown"
     print(f"{block['index_dir']}: {len(gallery)} images ({done}), {gallery.kind}, {gallery.dimension} numbers each, "
           f"cameras {cameras}; {time.time() - started:.1f} s")
-    if counts["unknown"]:
+    root = os.path.abspath(os.path.expanduser(block["image_root"]))
+    if counts["unknown"] and root != gallery.image_root:
         print(f"not in the gallery: {counts['unknown']} of the listed images; those it has lie below "
-              f"{shown(gallery.image_root)}, where IndexProcess.image_root is "
-              f"{shown(os.path.abspath(os.path.expanduser(block['image_root'])))}")
+              f"{shown(gallery.image_root)}, where IndexProcess.image_root is {shown(root)}")
 
 
 if __name__ == "__main__":

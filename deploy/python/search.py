@@ -12,6 +12,7 @@ def main(config):
     from ppcls_ise.inference import Gallery
     from ppcls_ise.inference.deployment import (
         check_cameras,
+        check_targets,
         images_to_predict,
         make_extractor,
         query_cameras,
@@ -19,6 +20,7 @@ def main(config):
     )
 
     block, search = config.get("IndexProcess") or {}, config.get("Search") or {}
+    check_targets(search)
     queries, found = images_to_predict(config["Global"]), []
     left_out = [[camera] for camera in query_cameras(block, queries)] if search.get("other_cameras") else None
     gallery = Gallery.open(os.path.expanduser(block.get("index_dir") or "."))
@@ -56,8 +58,8 @@ def _write(search, gallery, found):
             print("        nothing as similar as IndexProcess.score_thres in these cameras")
     if search.get("json"):
         results = [{"query": query, "matches": [
-            {"similarity": round(match.similarity, 6),
-             **{key: value for key, value in match.entry.items() if key != "digest"}} for match in matches]}
+            {**{key: value for key, value in match.entry.items() if key != "digest"},
+             "similarity": round(match.similarity, 6)} for match in matches]}
             for query, matches in found]
         with open(search["json"], "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)

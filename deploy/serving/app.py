@@ -78,8 +78,6 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
         if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
             raise RefusedError(401, "the token of the header Authorization is wrong")
 
-    once = [Depends(_fields_once)]
-
     @app.get("/", include_in_schema=False)
     async def page():
         return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers={"Content-Security-Policy": PAGE_POLICY})
@@ -88,14 +86,14 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
     async def health():
         return await work(service.health)
 
-    @app.post("/search", summary="The most similar images of the gallery", dependencies=once,
+    @app.post("/search", summary="The most similar images of the gallery", dependencies=[Depends(_form_once)],
               responses={200: {"model": Matches}, **errors(*BODY, 415, 422)}, openapi_extra=IMAGE)
     async def search(image: Upload, k: Annotated[int, Form(ge=1, le=200)] = return_k,
                      threshold: Annotated[float, Form(ge=-1, le=1, allow_inf_nan=False)] = -1.0,
                      cameras: Cameras = None, not_cameras: Cameras = None):
-        return await work(service.search, await image.read(), k, threshold, _split(cameras), _split(not_cameras) or ())
+        return await work(service.search, await image.read(), k, threshold, cameras, not_cameras)
 
-    @app.get("/gallery", summary="Browse the gallery", dependencies=once,
+    @app.get("/gallery", summary="Browse the gallery", dependencies=[Depends(_query_once)],
              responses={200: {"model": Page}, **errors(422)})
     async def browse(start: Annotated[int, Query(ge=0, lt=2**63)] = 0, count: Annotated[int, Query(ge=1, le=200)] = 30,
                      camera: Camera = None):
@@ -108,7 +106,8 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
         return Response(await work(service.picture, number), media_type="image/jpeg",
                         headers={"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"})
 
-    @app.post("/gallery", status_code=201, summary="Append an image", dependencies=[Depends(authorised), *once],
+    @app.post("/gallery", status_code=201, summary="Append an image",
+              dependencies=[Depends(authorised), Depends(_form_once)],
               responses={201: {"model": Appended, "links": {
                   name: {"operationId": name, "parameters": {"number": "$response.body#/id"}}
                   for name in ("picture", "remove")}}, **errors(*BODY, 401, 403, 415, 422)}, openapi_extra=IMAGE)
@@ -123,19 +122,22 @@ def create_app(service: SearchService, token: str | None = None, return_k: int =
     return app
 
 
-async def _fields_once(request: Request):
+async def _form_once(request: Request):
+    _check_once((await request.form()).multi_items())  # which FastAPI has read already, behind the guard
+
+
+async def _query_once(request: Request):
+    _check_once(request.query_params.multi_items())
+
+
+def _check_once(given):
     """FastAPI takes the last of several values, and the default for an empty number: not what the client meant."""
-    given = [*request.query_params.multi_items(), *(await request.form()).multi_items()]
     for name in FIELDS:
         values = [value for key, value in given if key == name]
         if len(values) > 1:
             raise RefusedError(422, f"{name} is given {len(values)} times")
         if name in NUMBERS and "" in values:
             raise RefusedError(422, f"{name} is empty; leave it out for its default")
-
-
-def _split(text):
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _answer_errors(app):

@@ -47,7 +47,8 @@ class Limits:
         limits = cls(**{field.name: block[field.name] for field in dataclasses.fields(cls) if field.name in block})
         for key, value in dataclasses.asdict(limits).items():
             whole = key in ("max_waiting", "threads")
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or value <= 0:
+            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not number or not 0 < value < math.inf:
                 raise ISEError(f"Serving.{key} is a {'whole ' * whole}number above 0, not {value!r}")
         return limits
 
@@ -82,16 +83,23 @@ class SearchService:
         self.gallery = self._opened()
         self._looked, self._refreshing = time.monotonic(), threading.Lock()
 
-    def search(self, data: bytes, k: int, threshold: float, cameras=None, not_cameras=()) -> dict:
-        """The most similar images of an uploaded one; cameras as text.
+    def search(self, data: bytes, k: int, threshold: float, cameras: str | None = None,
+               not_cameras: str | None = None) -> dict:
+        """The most similar images of an uploaded one.
+
+        Args:
+            data: the file.
+            k: matches, at most.
+            threshold: least cosine.
+            cameras, not_cameras: names between commas, or one name that may hold commas; None: no such condition.
 
         Raises:
             RefusedError: if the upload is no image within the limits.
         """
         feature = self._feature(self.decode(data))
         gallery = self._current()
-        chosen = None if cameras is None else [camid for camid in gallery.cameras if _text(camid) in cameras]
-        left_out = [camid for camid in gallery.cameras if _text(camid) in not_cameras]
+        chosen = None if cameras is None else _named(cameras, gallery.cameras)
+        left_out = _named(not_cameras or "", gallery.cameras)
         matches = gallery.search(feature, k, chosen, left_out, threshold)[0]
         return {"matches": [{**self._shown(match.entry), "similarity": round(match.similarity, 6)}
                             for match in matches]}
@@ -108,7 +116,7 @@ class SearchService:
         # Named by its own pixels and written anew from them: nothing of the client's file or its name reaches the disk.
         name = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:32] + ".png"
         path = os.path.join(self.index_dir, UPLOADS, name)
-        camera = None if camid is None else number_or_name(camid)
+        camera = number_or_name(camid.strip()) if camid and camid.strip() else None
         entry = {"path": path, **{key: value for key, value in (("pid", pid), ("camid", camera)) if value is not None}}
         with self._exclusive() as gallery, self._kept(gallery, path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -147,7 +155,8 @@ class SearchService:
         """
         gallery, buffer = self._current(), io.BytesIO()
         try:
-            image = Image.fromarray(read_image(gallery.checked_image_path(number)))
+            image = Image.fromarray(read_image(gallery.image_path(number)))
+            gallery.checked_image_path(number)  # after it was read: whenever it is overwritten, it is noticed
         except KeyError:
             raise RefusedError(404, f"the gallery has no image {number}") from None
         except ISEError as error:
@@ -257,6 +266,12 @@ class SearchService:
 def _text(camid):
     """A camera as clients name it."""
     return shown(camid) if camid is not None else None
+
+
+def _named(text, cameras):
+    """Those of the cameras that a field of a form names."""
+    names = {text.strip()} | {part.strip() for part in text.split(",")}
+    return [camid for camid in cameras if _text(camid).strip() in names]
 
 
 def _presentable(value):

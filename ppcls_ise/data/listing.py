@@ -47,7 +47,7 @@ class ImageList(NamedTuple):
         """Name or number of the camera of image ``index``, None where it is not known."""
         if self.camids is None or self.camids[index] < 0:
             return None
-        return str(self.camids[index]) if self.cameras is None else self.cameras[self.camids[index]]
+        return str(self.camids[index]) if self.cameras is None else self.cameras[self.camids[index]] or None
 
 
 def list_images(image_root: str, cls_label_path=".", image_dir: str = "", pattern: str | None = MARKET_PATTERN,
@@ -168,6 +168,10 @@ def identify(names: list[str], pattern: str | None, called: str) -> dict[str, li
 def _integers(texts, names, called):
     try:
         return np.array([int(text) for text in texts], np.int64)
+    except OverflowError:
+        wrong = next(i for i, text in enumerate(texts) if abs(int(text)) >= 2**63)
+        raise ISEError(f"{shown(names[wrong])}: {called} finds the identity {texts[wrong]}, which has more than 64 bits"
+                       ) from None
     except (TypeError, ValueError):
         wrong = next(i for i, text in enumerate(texts) if not re.fullmatch(r"-?\d+", text or ""))
         raise ISEError(f"{shown(names[wrong])}: {called} finds the identity {texts[wrong]!r}, which is no "
@@ -176,7 +180,7 @@ def _integers(texts, names, called):
 
 def _cameras(texts):
     """Camera ids, and their names if they are no numbers."""
-    if all(re.fullmatch(r"\d+", text or "") for text in texts):
+    if all(re.fullmatch(r"\d{1,18}", text or "") for text in texts):
         return np.array([int(text) for text in texts], np.int64), None
     names, camids = np.unique(np.array([text or "" for text in texts]), return_inverse=True)
     return camids.astype(np.int64), tuple(names.tolist())

@@ -17,10 +17,10 @@ from ..keys import check_keys
 from ..overrides import apply_override
 from .extractor import FeatureExtractor
 from .gallery import KINDS, Gallery, check_entries
-from .gallery_files import locked
+from .gallery_files import locked, make_folder, next_id
 
-__all__ = ["check_cameras", "images_to_predict", "listed_entries", "make_extractor", "number_or_name", "query_cameras",
-           "read_config", "readable_features", "update_gallery"]
+__all__ = ["check_cameras", "check_targets", "images_to_predict", "listed_entries", "make_extractor", "number_or_name",
+           "query_cameras", "read_config", "readable_features", "update_gallery"]
 
 COLUMNS = ("path", "pid", "camid")
 OPERATIONS = ("new", "append", "remove")
@@ -32,8 +32,9 @@ KEYS = {
                      "on_bad_image dist_type embedding_size batch_size return_k score_thres").split(),
     "Search": "cameras other_cameras json picture".split(),
 }
-#: Of these the values: whole numbers above 0; True or False.
+#: Of these the values: whole numbers above 0; texts; True or False.
 WHOLE = "batch_size cpu_num_threads gpu_mem embedding_size return_k".split()
+TEXTS = "rec_inference_model_dir index_method index_operation index_dir image_root data_file delimiter pattern".split()
 SWITCHES = "use_gpu enable_mkldnn use_tensorrt use_fp16 use_onnx benchmark other_cameras".split()
 #: Keys of PaddleClas's deploy configs that mean nothing here and do no harm.
 OTHERS = {"Global": ("det_inference_model_dir enable_benchmark enable_profile image_shape ir_optim label_list "
@@ -71,6 +72,11 @@ def _check_block(name, block):
         whole = isinstance(value, int) and not isinstance(value, bool)
         if key in WHOLE and not (whole and value > 0):
             raise ISEError(f"{name}.{key} is a whole number above 0, not {value!r}")
+        if key in TEXTS and not isinstance(value, str):
+            raise ISEError(f"{name}.{key} is a text, not {value!r}; a folder of such a name is ./{value}")
+        if key == "columns" and not (isinstance(value, (list, tuple)) and value
+                                     and all(isinstance(column, str) for column in value)):
+            raise ISEError(f"{name}.{key} is a list of names, not {value!r}")
         if key in SWITCHES and not isinstance(value, bool):
             raise ISEError(f"{name}.{key} is True or False, not {value!r}")
         if key == "score_thres" and not (whole or isinstance(value, float)):
@@ -141,7 +147,7 @@ def listed_entries(block: dict) -> list[dict]:
         pattern = block.get("pattern", MARKET_PATTERN)
         images = list_images(root, pattern=pattern, called=f"IndexProcess.pattern '{pattern}'")
         return [{"path": name, **({} if images.pids is None else {"pid": int(images.pids[row])}),
-                 **({} if images.camids is None else {"camid": number_or_name(images.camera(row))})}
+                 **({} if images.camera(row) is None else {"camid": number_or_name(images.camera(row))})}
                 for row, name in enumerate(images.names)]
     try:
         with open(os.path.expanduser(file), encoding="utf-8-sig", errors="surrogateescape") as lines:
@@ -168,7 +174,7 @@ def _from_json(place, line):
         check_entries([entry])
     except ISEError as error:
         raise ISEError(f"{place}: {error}") from error
-    return entry
+    return {**entry, "camid": int(entry["camid"])} if isinstance(entry.get("camid"), float) else entry
 
 
 def _from_columns(block):
@@ -204,6 +210,24 @@ def check_cameras(cameras: list | None, gallery: Gallery) -> None:
         if camera not in gallery.cameras:
             raise ISEError(f"Search.cameras: the gallery has no camera {camera!r}; it has "
                            f"{', '.join(map(repr, gallery.cameras)) or 'none that is known'}")
+
+
+def check_targets(search: dict) -> None:
+    """``Search.json`` and ``Search.picture`` are files that can be written, before the search is made.
+
+    Raises:
+        ISEError: naming the one that cannot.
+    """
+    from PIL import Image
+
+    for key in ("json", "picture"):
+        path = search.get(key)
+        if path is None:
+            continue
+        if not isinstance(path, str) or not os.path.isdir(os.path.dirname(path) or "."):
+            raise ISEError(f"Search.{key} is a file to write, in a folder that is there, not {path!r}")
+        if key == "picture" and os.path.splitext(path)[1].lower() not in Image.registered_extensions():
+            raise ISEError(f"Search.picture needs the ending of a picture, such as .png, not {path!r}")
 
 
 def readable_features(extractor: FeatureExtractor, paths: Iterable[str], unreadable: Callable[[int, ISEError], None],
@@ -252,18 +276,19 @@ def update_gallery(block: dict, extractor: FeatureExtractor | None, progress: Ca
     # Whole paths: the gallery may be of another root, where the same name is another image.
     entries = [{**entry, "path": os.path.join(root, entry["path"])} for entry in entries]
     counts = {"added": 0, "replaced": 0, "removed": 0, "unknown": 0, "unreadable": 0}
+    make_folder(folder)  # before the features are extracted, which takes long
     if operation != "remove":
         features, entries, counts["unreadable"] = _features(block, extractor, entries, progress)
     with locked(folder):
         if operation == "new":
-            gallery = Gallery(features, entries, _kind(block), root, extractor.model)
+            gallery = Gallery(features, entries, _kind(block), root, extractor.model, next_id(folder))
             counts["added"] = len(gallery)
         else:
             gallery = Gallery.open(folder)
             known = gallery.ids_of([entry["path"] for entry in entries])
             if operation == "remove":
                 counts["removed"] = gallery.remove(known)
-                counts["unknown"] = len(entries) - len(known)
+                counts["unknown"] = len({os.path.normpath(entry["path"]) for entry in entries}) - len(known)
             else:
                 gallery.check_model(extractor)
                 counts["added"] = len(gallery.append(features, entries)) - len(known)

@@ -45,6 +45,7 @@ class Gallery:
         kind: one of :data:`KINDS`.
         image_root: folder to which paths are relative, and below which they are kept so.
         model: which model the features are of (``FeatureExtractor.model``); None if unknown.
+        first_id: ids begin here or above; :func:`~.gallery_files.next_id` of a gallery whose place it is to take.
 
     Attributes:
         entries: id -> entry, in the order they came.
@@ -54,7 +55,7 @@ class Gallery:
     """
 
     def __init__(self, features: np.ndarray, entries: Sequence[dict], kind: str = "Flat", image_root: str = "",
-                 model: str | None = None):
+                 model: str | None = None, first_id: int = 0):
         if kind not in KINDS:
             raise ISEError(f"a gallery's index is {', '.join(KINDS)}, not {kind!r}")
         features = np.ascontiguousarray(features, np.float32)
@@ -64,7 +65,7 @@ class Gallery:
         self.dimension = features.shape[1]
         self.entries: dict[int, dict] = {}
         self.generation = 0  # of the files it was read from or written to
-        self._next_id, self._ids, self._cameras = 0, {}, None
+        self._next_id, self._ids, self._cameras = first_id, {}, None
         self._lock = threading.RLock()
         self._index = _new_index(kind, features)
         self.append(features, entries)
@@ -188,6 +189,8 @@ class Gallery:
         gallery = cls.__new__(cls)
         gallery.kind, gallery.dimension = description["kind"], description["dimension"]
         gallery.image_root, gallery.model = description["image_root"], description["model"]
+        if gallery.image_root:
+            gallery.image_root = os.path.normpath(gallery.image_root)
         gallery.generation, gallery._next_id = description["generation"], description["next_id"]
         try:
             check_entries(entries)
@@ -232,13 +235,13 @@ class Gallery:
 
     def _by_camera(self):
         """camid -> ids."""
-        if self._cameras is None:
-            with self._lock:
+        with self._lock:
+            if self._cameras is None:
                 cameras: dict = {}
                 for number, entry in self.entries.items():
                     cameras.setdefault(entry.get("camid"), []).append(number)
                 self._cameras = {camid: np.array(ids, np.int64) for camid, ids in cameras.items()}
-        return self._cameras
+            return self._cameras
 
     def _allowed(self, cameras, not_cameras):
         """int64 [n], ids that may be found; None for all."""
@@ -269,7 +272,8 @@ def check_entries(entries: Sequence[dict]) -> None:
         if not isinstance(entry.get("path"), str) or not entry["path"]:
             raise ISEError("every entry of a gallery needs a path")
         camid = entry.get("camid")
-        if isinstance(camid, bool) or not isinstance(camid, (int, str, type(None))):
+        whole = isinstance(camid, float) and camid.is_integer()  # as pandas writes numbers of a column with gaps
+        if isinstance(camid, bool) or not (whole or isinstance(camid, (int, str, type(None)))):
             raise ISEError(f"{shown(entry['path'])}: camid is a whole number or a text, not {camid!r}")
 
 

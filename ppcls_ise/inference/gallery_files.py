@@ -14,7 +14,7 @@ import faiss
 
 from ..errors import ISEError
 
-__all__ = ["current_generation", "locked", "read_gallery", "write_gallery"]
+__all__ = ["current_generation", "locked", "make_folder", "next_id", "read_gallery", "write_gallery"]
 
 DESCRIPTION = "gallery.json"
 #: 1 had ids from 0; programs of its time cannot search others.
@@ -27,8 +27,19 @@ def write_gallery(folder: str, description: dict, index, entries) -> int:
 
     Returns:
         Its generation: microseconds since 1970, so that a folder which was emptied meanwhile does not go unnoticed.
+
+    Raises:
+        ISEError: if it cannot be written; what was there is as it was.
     """
-    os.makedirs(folder, exist_ok=True)
+    try:
+        return _write_files(folder, description, index, entries)
+    except (OSError, RuntimeError) as error:  # the second is faiss's, of a full disk for one
+        raise ISEError(f"the gallery cannot be written to {folder} ({str(error).splitlines()[0]}); what was there is "
+                       "as it was") from error
+
+
+def _write_files(folder, description, index, entries):
+    make_folder(folder)
     # Also above what a killed writer left: its files must not be taken for ours.
     last = max([int(number) for name in os.listdir(folder) for number in re.findall(r"-(\d+)\.", name)], default=0)
     generation = max(last + 1, current_generation(folder) + 1, time.time_ns() // 1000)
@@ -76,6 +87,22 @@ def current_generation(folder: str) -> int:
     return 0 if description is None else description["generation"]
 
 
+def next_id(folder: str) -> int:
+    """The first id that the gallery in a folder has given to no image; 0 where there is none."""
+    description = _description(folder)
+    return 0 if description is None else description["next_id"]
+
+
+def make_folder(folder: str) -> None:
+    """Raises: ISEError: if the folder cannot be made or written to."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "no permission to write there")
+    except OSError as error:
+        raise ISEError(f"{folder} cannot be the folder of a gallery: {error.strerror}") from error
+
+
 @contextlib.contextmanager
 def locked(folder: str, patience: float = 60.0):
     """Be the only writer; a killed one holds nothing.
@@ -85,7 +112,7 @@ def locked(folder: str, patience: float = 60.0):
     """
     import fcntl
 
-    os.makedirs(folder, exist_ok=True)
+    make_folder(folder)
     with open(os.path.join(folder, "lock"), "w", encoding="utf-8") as file:
         end = time.monotonic() + patience
         while True:
@@ -113,6 +140,8 @@ def _description(folder):
         return description
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ISEError(f"{path} cannot be read: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ISEError(f"{path} is damaged ({type(error).__name__}: {error}); build the gallery again with "
                        "index_operation: new in an empty folder") from error

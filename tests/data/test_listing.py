@@ -8,6 +8,7 @@ import yaml
 from helpers import ROOT
 
 from ppcls_ise.data.listing import MARKET_PATTERN, ImageList, list_images, match_name
+from ppcls_ise.errors import ISEError
 
 
 @pytest.mark.parametrize("name, pid, camid", [
@@ -30,6 +31,15 @@ def test_a_hyphen_makes_no_junk(tmp_path):
 def test_the_gallery_reads_names_as_training_does():
     assert yaml.safe_load((ROOT / "deploy/configs/gallery.yaml").read_text())["IndexProcess"]["pattern"] == (
         MARKET_PATTERN)
+
+
+def test_numbers_that_no_integer_holds(tmp_path):
+    long = "20240101123456789012"
+    (tmp_path / f"{long}_c1.jpg").write_bytes(b"")
+    with pytest.raises(ISEError, match=f"{long}_c1.jpg.* the identity {long}, which has more than 64 bits"):
+        list_images(str(tmp_path))
+    images = list_images(str(tmp_path), pattern=r"(?P<camid>\d+)_c")  # a camera of that many digits is a name
+    assert images.camera(0) == long and images.camids.tolist() == [0]
 
 
 def test_the_file_name_comes_before_the_folders():

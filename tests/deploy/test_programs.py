@@ -100,7 +100,7 @@ def test_equal_names_of_two_folders_are_two_images(run, tmp_path):
         assert gallery.image_path(best["id"]) == str(query) and best["similarity"] > 0.9999
         assert set(best) == {"path", "pid", "camid", "id", "similarity"}
     # A list of the second folder takes nothing out of the first.
-    (tmp_path / "list.txt").write_text("0001_c1.png\n0002_c1.png\n")
+    (tmp_path / "list.txt").write_text("0001_c1.png\n0001_c1.png\n0002_c1.png\n")  # the first twice
     printed = run("build_gallery", second, f"IndexProcess.data_file={tmp_path / 'list.txt'}",
                   "IndexProcess.index_operation=remove")
     assert "2 images (1 removed, 1 unknown)" in printed and f"lie below {tmp_path / '1'}" in printed
@@ -134,6 +134,22 @@ def test_the_camera_of_a_query_is_read_below_its_folder(run, people, tmp_path):
         f"Search.json={tmp_path / 'found.json'}")
     found = json.loads((tmp_path / "found.json").read_text())
     assert [[match["camid"] for match in query["matches"]] for query in found] == [["yard"], ["gate"]]
+
+
+def test_what_a_list_says(run, tmp_path):
+    for name in ("a.png", "b.png"):
+        crop(tmp_path / "crops" / name, "red")
+    (tmp_path / "list.jsonl").write_text('{"path": "a.png", "camid": 1.0, "similarity": 0.1}\n{"path": "b.png"}')
+    root = f"IndexProcess.image_root={tmp_path / 'crops'}"
+    run("build_gallery", root, f"IndexProcess.data_file={tmp_path / 'list.jsonl'}")
+    run("search", f"Global.infer_imgs={tmp_path / 'crops/a.png'}", f"Search.json={tmp_path / 'found.json'}")
+    matches = json.loads((tmp_path / "found.json").read_text())[0]["matches"]
+    assert [match["similarity"] for match in matches] == [1.0, 1.0]  # the search's own
+    assert sorted(repr(match.get("camid")) for match in matches) == ["1", "None"]
+    (tmp_path / "crops" / "b.png").rename(tmp_path / "crops" / "b_cgate.png")
+    run("build_gallery", root, "IndexProcess.pattern=^.(_c(?P<camid>[a-z]+))?")
+    entries = Gallery.open(str(tmp_path / "index")).entries.values()
+    assert [entry.get("camid") for entry in entries] == [None, "gate"]
 
 
 def test_a_threshold_of_zero_is_one(run, people, tmp_path):
@@ -229,6 +245,11 @@ def test_a_gallery_of_another_model_is_not_searched(run, export_model):
     ("build_gallery", "IndexProcess.batch_size=many", "IndexProcess.batch_size is a whole number above 0, not 'many'"),
     ("search", "IndexProcess.return_k=0", "IndexProcess.return_k is a whole number above 0"),
     ("search", "IndexProcess.score_thres=high", "IndexProcess.score_thres is a cosine"),
+    ("build_gallery", "IndexProcess.index_dir=2024", "IndexProcess.index_dir is a text, not 2024; .* ./2024"),
+    ("build_gallery", "IndexProcess.columns=path", "IndexProcess.columns is a list of names"),
+    ("search", "Search.json=True", "Search.json is a file to write"),
+    ("search", "Search.picture=/nowhere/a.png", "Search.picture is a file to write, in a folder that is there"),
+    ("search", "Search.picture=/tmp/a", "Search.picture needs the ending of a picture"),
     ("build_gallery", "Global.use_gpu=false", "Global.use_gpu is True or False, not 'false'"),
     ("build_gallery", "IndexProcess.pattern=(?P<pid>[", "IndexProcess.pattern .* is no regular expression")])
 def test_mistakes_end_with_one_message(run, program, override, message):

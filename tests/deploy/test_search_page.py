@@ -40,7 +40,8 @@ def test_search_threshold_errors_and_browsing(patient_server, people, tmp_path, 
         assert "is no JPEG" in page.run("document.getElementById('error').textContent")
         # The next search takes the error away; a gallery image is one.
         page.run("camera.value = ''; document.querySelector('#gallery .tile').click()")
-        page.wait("document.getElementById('error').hidden && found[0] && found[0].id === 0")
+        page.wait("document.getElementById('error').hidden && found[0] && found[0].picture ==="
+                  " document.querySelector('#gallery img').getAttribute('src')")
         assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 

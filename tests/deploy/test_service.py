@@ -277,6 +277,41 @@ def test_a_field_counts_once_and_an_empty_number_not_at_all(client):
     assert client.get("/gallery?count=").status_code == 422
 
 
+def test_cameras_of_any_name_can_be_named(client, service, extractor, people):
+    gallery = Gallery.open(service.index_dir)
+    for row, camid in enumerate(("Gate 2, north", " door ")):
+        path = str(sorted((people / "query").iterdir())[row])
+        gallery.append(extractor([path]), [{"path": path, "camid": camid}])
+    gallery.save(service.index_dir)
+    service._looked = 0
+    for name, camid in (("Gate 2, north", "Gate 2, north"), ("door", " door "), (" door ", " door ")):
+        assert {m["camid"] for m in search(client, picture(), cameras=name).json()["matches"]} == {camid}
+        assert camid not in {m.get("camid") for m in search(client, picture(), not_cameras=name, k=200).json()["matches"]}
+    client.post("/gallery", files={"image": ("a", picture(seed=8))}, data={"camid": " 7 "}, headers=TOKEN)
+    assert search(client, picture(seed=8)).json()["matches"][0]["camid"] == 7
+
+
+def test_what_the_index_cannot_write_is_no_failure_of_the_server(client, monkeypatch):
+    def full(*arguments):
+        raise RuntimeError("Error in write: no space left")
+
+    monkeypatch.setattr("ppcls_ise.inference.gallery_files.faiss.write_index", full)
+    assert client.post("/gallery", files={"image": ("a", picture())}, headers=TOKEN).status_code == 503
+
+
+def test_the_body_of_a_get_is_not_read(client, monkeypatch):
+    from starlette.requests import Request
+
+    monkeypatch.setattr(Request, "form", None)
+    assert client.request("GET", "/gallery", files={"image": ("a", picture())}).status_code == 200
+
+
+def test_limits_are_finite():
+    for value in (float("inf"), float("nan")):
+        with pytest.raises(ISEError, match="max_upload_mb is a number above 0"):
+            Limits.from_config({"max_upload_mb": value})
+
+
 def test_every_answer_is_described(client):
     paths = client.get("/openapi.json").json()["paths"]
     common = {"500", "503"}

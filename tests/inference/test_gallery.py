@@ -10,7 +10,7 @@ import pytest
 from ppcls_ise.data.reading import file_digest
 from ppcls_ise.inference import Gallery
 from ppcls_ise.inference.gallery import KINDS
-from ppcls_ise.inference.gallery_files import current_generation, locked, write_gallery
+from ppcls_ise.inference.gallery_files import current_generation, locked, next_id, write_gallery
 
 DIMENSION = 16
 
@@ -121,6 +121,36 @@ def test_no_id_is_ever_another_images(tmp_path):
     restored.append(rows[5:], entries[5:])
     generations.append(check(restored))
     assert len(set(generations)) == 5  # or a service would not notice
+
+
+def test_a_clock_that_goes_back_gives_no_id_again(tmp_path, monkeypatch):
+    rows, entries = people(3)
+    old = Gallery(rows, entries)
+    old.save(str(tmp_path))
+    monkeypatch.setattr("ppcls_ise.inference.gallery.time.time_ns", lambda: 0)
+    new = Gallery(rows, entries, first_id=next_id(str(tmp_path)))
+    assert not set(old.entries) & set(new.entries)
+
+
+def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise RuntimeError("Error in write: no space left\nmore")
+
+    gallery = Gallery(*people(3))
+    gallery.save(str(tmp_path))
+    monkeypatch.setattr(faiss, "write_index", full)
+    with pytest.raises(ValueError, match=f"cannot be written to {tmp_path} .*no space left.; what was there"):
+        gallery.save(str(tmp_path))
+    assert len(Gallery.open(str(tmp_path))) == 3
+
+
+def test_a_folder_that_is_none_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    place = str(tmp_path / "file")
+    for action in (lambda: Gallery.open(place), lambda: Gallery(*people(2)).save(place),
+                   lambda: locked(place).__enter__()):
+        with pytest.raises(ValueError, match=f"{place}"):
+            action()
 
 
 def test_the_same_name_below_another_root_is_another_image(tmp_path):
