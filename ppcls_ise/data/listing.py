@@ -161,7 +161,7 @@ def identify(names: list[str], pattern: str | None, called: str) -> dict[str, li
     if None in matches:
         missed = [name for name, match in zip(names, matches) if match is None]
         raise ISEError(f"{shown(missed[0])} does not match {called} ({len(missed)} of {len(names)} images do not); "
-                       "mend it, or set it to null if the names tell nothing")
+                       "repair it, or set it to null if the names tell nothing")
     return {group: [match[group] for match in matches] for group in expression.groupindex}
 
 

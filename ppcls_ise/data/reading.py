@@ -69,17 +69,20 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def file_digest(path: str) -> str:
-    """BLAKE2b digest of a file's bytes, 32 hexadecimal digits.
+    """What tells a file from every other: the first 16 hexadecimal digits of its SHA-256.
 
     Raises:
         ISEError: if it cannot be read.
     """
+    digest = hashlib.sha256()
     try:
         _require_file(path)
         with open(path, "rb") as file:
-            return hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+            while block := file.read(1 << 22):
+                digest.update(block)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         raise ISEError(f"{shown(path)} cannot be read ({error})") from error
+    return digest.hexdigest()[:16]
 
 
 def _require_file(path):

@@ -5,6 +5,7 @@ import os
 
 from ppcls.utils import logger
 
+from ..data.reading import file_digest
 from .config import plain_dicts
 from .loader_blocks import plain_block
 
@@ -30,7 +31,7 @@ def export(engine, onnx: bool = False) -> str:
     Raises:
         ISEError: as :func:`ppcls_ise.inference.write_onnx` does.
     """
-    from ..inference.description import file_mark, write_description  # here: training needs nothing of deployment
+    from ..inference.description import write_description  # here: training needs nothing of deployment
 
     config = plain_dicts(engine.config)
     normalize, folder = config["Arch"].get("export_normalize", True), config["Global"]["save_inference_dir"]
@@ -44,7 +45,7 @@ def export(engine, onnx: bool = False) -> str:
     path = write_description(folder, {
         "Global": {"image_shape": config["Global"]["image_shape"],
                    "feature_size": config["Arch"]["Neck"]["num_features"], "normalized": bool(normalize),
-                   "model": file_mark(os.path.join(folder, "inference.pdiparams"))},
+                   "model": file_digest(os.path.join(folder, "inference.pdiparams"))},
         "PreProcess": {"transform_ops": transforms}})
     if onnx:
         from ..inference import write_onnx

@@ -5,14 +5,14 @@ files, is one whose export was interrupted.
 """
 from __future__ import annotations
 
-import hashlib
 import os
 
 import yaml
 
+from ..data.reading import file_digest
 from ..errors import ISEError
 
-__all__ = ["check_file", "file_mark", "read_description", "write_description"]
+__all__ = ["check_file", "read_description", "write_description"]
 
 NAME = "inference.yml"
 
@@ -47,17 +47,8 @@ def write_description(model_dir: str, description: dict) -> str:
     return path
 
 
-def file_mark(path: str) -> str:
-    """16 hexadecimal digits that no other weights have; a gallery keeps them, so that it is searched with no other."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()[:16]
-
-
-def check_file(path: str, mark: str | None) -> None:
-    """Raises: ISEError: if a file of the model is not the one of ``mark``; an old description may have none."""
-    if mark is not None and file_mark(path) != mark:
+def check_file(path: str, digest: str | None) -> None:
+    """Raises: ISEError: if a file of the model is not the one of ``digest``; an old description may have none."""
+    if digest is not None and file_digest(path) != digest:
         raise ISEError(f"{path} is not the file that {NAME} beside it describes: an export was interrupted, or files "
                        "of two exports lie in one folder; export the model again")

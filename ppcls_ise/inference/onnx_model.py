@@ -5,8 +5,9 @@ import tempfile
 
 import numpy as np
 
+from ..data.reading import file_digest
 from ..errors import ISEError
-from .description import file_mark, read_description, write_description
+from .description import read_description, write_description
 from .extractor import FeatureExtractor
 from .runtimes import model_files
 
@@ -54,7 +55,7 @@ def write_onnx(model_dir: str) -> tuple[str, float, float]:
         if cosine < LOWEST_COSINE or difference > LARGEST_DIFFERENCE:
             raise ISEError(f"the ONNX file of {model_dir} gives other features than the model: cosine {cosine:.6f}, "
                            f"difference {difference:.1e}; it is not kept")
-        description["Global"]["onnx"] = file_mark(file)
+        description["Global"]["onnx"] = file_digest(file)
         os.replace(file, target)
         write_description(model_dir, description)
     return target, cosine, difference
