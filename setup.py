@@ -11,7 +11,7 @@ setup(
     description="Unsupervised person re-identification by Implicit Sample Extension, as a plugin of PaddleClas",
     license="Apache-2.0",
     packages=find_packages(include=["ppcls_ise", "ppcls_ise.*"]),
-    package_data={"ppcls_ise.visualize": ["*.css"]},
+    package_data={"ppcls_ise.visualize": ["*.css"], "ppcls_ise.serving": ["*.html"]},
     python_requires=">=3.9",
     install_requires=["faiss-cpu", "numba", "numpy", "pillow", "pyyaml", "scikit-learn", "scipy", "setuptools",
                       *PADDLECLAS_NEEDS],

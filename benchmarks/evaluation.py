@@ -47,7 +47,7 @@ def read_sets(folder):
 
 
 def ours(sets, re_ranking, _folder):
-    from ppcls_ise.clustering.reranking import ReRanking
+    from ppcls_ise.clustering.re_ranking import ReRanking
     from ppcls_ise.metric import evaluate
     few = [array[:300] for array in sets]
     evaluate(*few, distances=ReRanking(few[0], few[3]))  # compiles
@@ -116,7 +116,7 @@ def dense_re_ranking(x, queries):
 
 def agreement(folder):
     """How the sparse ranking stands to the dense one, over all queries."""
-    from ppcls_ise.clustering.reranking import ReRanking
+    from ppcls_ise.clustering.re_ranking import ReRanking
     sets, final = read_sets(folder), np.load(folder / "dense.npy", mmap_mode="r")
     sparse = ReRanking(sets[0], sets[3], K1, K2, LAMBDA)
     largest, swapped, same_top = 0.0, 0.0, 0

@@ -50,7 +50,7 @@ def main():
     parser.add_argument("--spread", type=float, default=1.0)
     parser.add_argument("--kinds", nargs="+", default=["Flat", "IVF", "HNSW32", "SQ8"])
     arguments = parser.parse_args()
-    from ppcls_ise.inference import Gallery
+    from ppcls_ise.gallery import Gallery
 
     generator = np.random.default_rng(0)
     rows, directions = people(arguments.images, arguments.dimension, 20, arguments.spread, generator)

@@ -23,7 +23,7 @@ sys.path[:0] = [ROOT, os.path.join(ROOT, "tests")]
 
 from training import TINY  # noqa: E402
 
-from ppcls_ise.data.synthetic import make_synthetic  # noqa: E402
+from ppcls_ise.images.synthetic import make_synthetic  # noqa: E402
 
 
 def start(folder, workers, processes, checkpoint=None):

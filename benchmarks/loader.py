@@ -24,8 +24,8 @@ import yaml  # noqa: E402
 from paddle.io import DataLoader  # noqa: E402
 
 from ppcls_ise.data import PseudoLabelSampler, ReIDImages  # noqa: E402
-from ppcls_ise.data.synthetic import make_synthetic  # noqa: E402
-from ppcls_ise.engine.loading import ImageLoader  # noqa: E402
+from ppcls_ise.data.loader import ImageLoader  # noqa: E402
+from ppcls_ise.images.synthetic import make_synthetic  # noqa: E402
 
 INSTANCES = 16
 NORMALIZE = {"NormalizeImage": {"scale": "1.0/255.0", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],

@@ -9,7 +9,7 @@ from helpers import ROOT
 from training import TINY
 
 import ppcls_ise
-from ppcls_ise.data.synthetic import make_synthetic
+from ppcls_ise.images.synthetic import make_synthetic
 
 ppcls_ise.register()
 

@@ -6,7 +6,7 @@ import traceback
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
-from ppcls_ise import quiet  # noqa: E402
+from ppcls_ise.cli import quiet  # noqa: E402
 
 quiet.silence()
 
@@ -20,7 +20,7 @@ def make_synthetic_set(config, patience=600):
     import paddle.distributed as dist
 
     if dist.get_rank() == 0:
-        from ppcls_ise.data.synthetic import make_synthetic
+        from ppcls_ise.images.synthetic import make_synthetic
         print(f"[Synthetic] drawing the synthetic set into {root}", flush=True)
         try:
             make_synthetic(root, **block)

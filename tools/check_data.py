@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
-from ppcls_ise import quiet  # noqa: E402
+from ppcls_ise.cli import quiet  # noqa: E402
 
 quiet.silence()
 
@@ -24,7 +24,7 @@ def bar(items, total, name):
 
 
 def show(reports, findings):
-    from ppcls_ise.data.reading import shown
+    from ppcls_ise.images.reading import shown
 
     rows = [HEADER, *(report.row() for report in reports)]
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -50,8 +50,8 @@ def main(arguments=None):
 
     try:
         ppcls_ise.register()
-        from ppcls_ise.data.check import check_data
         from ppcls_ise.engine import load_config, prepare_config
+        from ppcls_ise.images.check import check_data
 
         config = prepare_config(load_config(arguments.config, arguments.override), "data")
         reports, findings = check_data(config, bar)

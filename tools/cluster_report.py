@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ppcls_ise import quiet  # noqa: E402
+from ppcls_ise.cli import quiet  # noqa: E402
 
 quiet.silence()
 

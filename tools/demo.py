@@ -8,7 +8,7 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, ROOT)
 
-from ppcls_ise import quiet  # noqa: E402
+from ppcls_ise.cli import quiet  # noqa: E402
 
 quiet.silence()
 
@@ -51,7 +51,7 @@ def rank_lists(model_dir, folder, target):
     """Search the gallery with some queries through Paddle Inference and draw what was found."""
     import numpy as np
 
-    from ppcls_ise.data.images import list_images
+    from ppcls_ise.data.datasets import list_images
     from ppcls_ise.inference import FeatureExtractor
     from ppcls_ise.visualize import contact_sheet, rank_lists
     from ppcls_ise.visualize.pictures import BAD, GOOD, PLAIN

@@ -11,7 +11,7 @@ def main():
     sys.argv = [argument for argument in sys.argv if argument != "--onnx"]
 
     def export(engine):
-        from ppcls_ise import quiet
+        from ppcls_ise.cli import quiet
         from ppcls_ise.engine import export
 
         quiet.silence_export()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ppcls_ise.data.synthetic import make_synthetic  # noqa: E402
+from ppcls_ise.images.synthetic import make_synthetic  # noqa: E402
 
 
 def parse_args(argv=None) -> argparse.Namespace:

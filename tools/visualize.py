@@ -26,9 +26,9 @@ def parse_args(argv=None):
 def main(argv=None):
     arguments = parse_args(argv)
     import ppcls_ise
-    from ppcls_ise.data.reading import shown
     from ppcls_ise.errors import ISEError
     from ppcls_ise.host import HostError
+    from ppcls_ise.images.reading import shown
     try:
         ppcls_ise.register()
         from ppcls_ise.engine import load_config, prepare_config

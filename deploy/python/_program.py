@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
 
-from ppcls_ise import quiet  # noqa: E402
+from ppcls_ise.cli import quiet  # noqa: E402
 
 quiet.silence()
 
@@ -13,7 +13,7 @@ quiet.silence()
 def run(main, description):
     """Call ``main(config)``; a mistake of the user's ends the program with one message instead of a traceback."""
     from ppcls_ise.errors import ISEError
-    from ppcls_ise.inference.deployment import read_config
+    from ppcls_ise.gallery.deployment import read_config
 
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-c", "--config", required=True, help="yaml file")

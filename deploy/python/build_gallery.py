@@ -10,9 +10,9 @@ import _program
 def main(config):
     from tqdm import tqdm
 
-    from ppcls_ise.data.reading import shown
     from ppcls_ise.errors import ISEError
-    from ppcls_ise.inference.deployment import make_extractor, update_gallery
+    from ppcls_ise.gallery.deployment import make_extractor, update_gallery
+    from ppcls_ise.images.reading import shown
 
     block = config.get("IndexProcess")
     if not isinstance(block, dict):

@@ -9,8 +9,8 @@ import _program
 
 
 def main(config):
-    from ppcls_ise.data.reading import shown
-    from ppcls_ise.inference.deployment import images_to_predict, make_extractor, readable_features
+    from ppcls_ise.gallery.deployment import images_to_predict, make_extractor, readable_features
+    from ppcls_ise.images.reading import shown
 
     settings = config["Global"]
     images = images_to_predict(settings)

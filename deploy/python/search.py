@@ -9,8 +9,8 @@ import _program
 
 
 def main(config):
-    from ppcls_ise.inference import Gallery
-    from ppcls_ise.inference.deployment import (
+    from ppcls_ise.gallery import Gallery
+    from ppcls_ise.gallery.deployment import (
         check_cameras,
         check_targets,
         images_to_predict,
@@ -47,7 +47,7 @@ def _threshold(block):
 
 
 def _write(search, gallery, found):
-    from ppcls_ise.data.reading import shown
+    from ppcls_ise.images.reading import shown
 
     for query, matches in found:
         print(f"\n{shown(query)}\n{'rank':>6}  {'similarity':>10}  {'pid':>6}  {'camera':>6}  path")
@@ -76,7 +76,7 @@ def _write(search, gallery, found):
 
 
 def _known(match, key):
-    from ppcls_ise.data.reading import shown
+    from ppcls_ise.images.reading import shown
 
     value = match.entry.get(key)
     return "" if value is None else shown(value)

@@ -13,16 +13,16 @@ import _program  # noqa: E402
 
 def main(config):
     from ppcls_ise.errors import ISEError
-    from ppcls_ise.inference.deployment import make_extractor
+    from ppcls_ise.gallery.deployment import make_extractor
     try:
         import uvicorn
 
-        from serving.app import TOKEN_VARIABLE, create_app
-        from serving.limits import patient_protocol
+        from ppcls_ise.serving.app import TOKEN_VARIABLE, create_app
+        from ppcls_ise.serving.limits import patient_protocol
     except ImportError as error:
         raise ISEError(f"the service needs fastapi, uvicorn and python-multipart ({error}): in the "
                        "checkout, pip install -e '.[deploy]'") from error
-    from serving.service import Limits, SearchService
+    from ppcls_ise.serving.service import Limits, SearchService
 
     block, serving = config.get("IndexProcess") or {}, config.get("Serving") or {}
     if not block.get("index_dir"):

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import ppcls.arch.backbone
 
+from ..config.keys import check_keys, check_name, parameters_of, require_keys
 from ..errors import ISEError
-from ..keys import check_keys, check_name, parameters_of, require_keys
 from .head import ISEHead
 from .pooling import GeM
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import paddle
 from paddle import nn
 
+from ..distributed.global_batch import gather_rows
 from ..errors import ISEError
-from .global_batch import gather_rows
 from .memory import ClusterMemory
 from .pli import interpolation_degree, support_samples
 

@@ -9,14 +9,14 @@ from paddle.distributed.fleet.utils import recompute
 from ppcls.arch import RecModel
 from ppcls.utils import logger
 
+from ..distributed.global_batch import average_gradients
 from ..errors import ISEError
 from .block import check_arch
 from .bn_groups import GroupStatistics, batch_norms, span_batch_norms
-from .global_batch import average_gradients
+from .fit import check_fit, read_weights
 from .head import ISEHead
 from .neck import freeze_bias
 from .pooling import GeM, pooled_feature, use_gem
-from .weights import check_fit, read_weights
 
 __all__ = ["ISEModel"]
 

@@ -2,12 +2,12 @@
 
 Knows neither PaddleClas nor the engine: arrays in, arrays out.
 """
-from .dbscan import dbscan
+from .density import dbscan
 from .eps import EPS_GRID, choose_eps, eps_advice, silhouette
 from .features import not_finite
 from .jaccard import jaccard_distance
-from .neighbours import METHODS, nearest_neighbours, neighbour_recall
-from .pseudo_labels import cluster_centroids, pseudo_labels
+from .labels import cluster_centroids, pseudo_labels
+from .search.neighbours import METHODS, nearest_neighbours, neighbour_recall
 
 __all__ = [
     "EPS_GRID",

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .dbscan import dbscan
+from .density import dbscan
 from .features import over_rows
 
 #: What :func:`choose_eps` averages over.

@@ -4,10 +4,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ._encoding import average, encode, log_weights, mutual
-from ._pairs import mirror, pairs, transpose
+from .encoding import average, encode, log_weights, mutual
 from .features import as_features, over_rows, squared_norms
-from .neighbours import nearest_neighbours
+from .pairs import mirror, pairs, transpose
+from .search.neighbours import nearest_neighbours
 
 
 def jaccard_distance(x, k1=30, k2=6, max_distance=1.0, neighbours=None):

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import ppcls.data.preprocess as ppcls_transforms
 
-from ..keys import check_keys, check_name, named_items, parameters_of
-from .images import DATASETS, NOT_UNLABELED, ReIDImages, UnlabeledFolder
-from .listing import list_images
+from ..config.keys import check_keys, check_name, named_items, parameters_of
+from ..images.listing import list_images
+from .datasets import DATASETS, NOT_UNLABELED, ReIDImages, UnlabeledFolder
 from .sampler import PseudoLabelSampler
 from .transforms import ChannelJitter, PadCrop, RandomErase
 

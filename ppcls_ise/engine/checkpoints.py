@@ -20,9 +20,9 @@ import paddle.distributed as dist
 from paddle import nn
 from ppcls.utils import logger
 
-from ..arch.weights import check_fit, read_weights
+from ..arch.fit import check_fit, read_weights
+from ..distributed.processes import unwrap
 from ..errors import ISEError
-from .distributed import unwrap
 
 __all__ = ["load_pretrained", "load_whole", "read_state", "save_whole", "settle", "verify"]
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import dataclasses
 
 from ..clustering import METHODS
+from ..config.keys import check_keys
 from ..errors import ISEError
-from ..keys import check_keys
 
 __all__ = ["ClusterSettings"]
 

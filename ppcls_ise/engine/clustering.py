@@ -22,10 +22,10 @@ from ..clustering import (
     neighbour_recall,
     not_finite,
 )
-from ..data.reading import shown
+from ..distributed.processes import gather_slices, on_every_process, on_first_process
 from ..errors import ISEError
+from ..images.reading import shown
 from .cluster_settings import ClusterSettings
-from .distributed import gather_slices, on_every_process, on_first_process
 
 __all__ = ["Clustering", "cluster_images"]
 

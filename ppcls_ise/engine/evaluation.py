@@ -7,13 +7,13 @@ from typing import Callable, NamedTuple
 import numpy as np
 from ppcls.utils import logger
 
-from ..clustering.reranking import ReRanking
+from ..clustering.re_ranking import ReRanking
+from ..distributed.processes import on_first_process
 from ..errors import ISEError
 from ..metric import ReIDMetric
-from .distributed import on_first_process
 from .extraction import extract_features
 from .progress import Progress
-from .report import run_report
+from .tables import run_report
 
 __all__ = ["choose_evaluation", "describe_rules", "log_best_and_last", "reid_evaluation", "query_and_gallery"]
 

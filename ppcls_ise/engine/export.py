@@ -5,9 +5,9 @@ import os
 
 from ppcls.utils import logger
 
-from ..data.reading import file_digest
-from .config import plain_dicts
+from ..images.reading import file_digest
 from .loader_blocks import plain_block
+from .prepare import plain_dicts
 
 __all__ = ["export"]
 
@@ -31,7 +31,7 @@ def export(engine, onnx: bool = False) -> str:
     Raises:
         ISEError: as :func:`ppcls_ise.inference.write_onnx` does.
     """
-    from ..inference.description import write_description  # here: training needs nothing of deployment
+    from ..inference.description import write_description
 
     config = plain_dicts(engine.config)
     normalize, folder = config["Arch"].get("export_normalize", True), config["Global"]["save_inference_dir"]

@@ -5,9 +5,9 @@ import paddle
 import paddle.distributed as dist
 from paddle.io import Dataset
 
+from ..data.loader import ImageLoader
+from ..distributed.processes import gather_slices, unwrap
 from ..errors import ISEError
-from .distributed import gather_slices, unwrap
-from .loading import ImageLoader
 from .progress import Progress
 
 __all__ = ["extract_features"]

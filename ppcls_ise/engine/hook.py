@@ -11,14 +11,15 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
+from ..distributed.processes import unwrap
 from ..errors import ISEError
 from .cluster_settings import ClusterSettings
 from .clustering import cluster_images
-from .distributed import average_statistics, check_equal, require_same_images, share_out, unwrap
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 from .loader_blocks import plain_block
-from .report import run_report
+from .parallel import average_statistics, check_equal, require_same_images, share_out
+from .tables import run_report
 
 __all__ = ["ClusterHook"]
 

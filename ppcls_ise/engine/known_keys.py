@@ -6,9 +6,9 @@ import ppcls.metric
 
 from ..arch.block import check_arch
 from ..arch.model import ISEModel
-from ..data.synthetic import make_synthetic
+from ..config.keys import check_keys, check_name, named_items, nearest, parameters_of, require_keys
 from ..errors import ISEError
-from ..keys import check_keys, check_name, named_items, nearest, parameters_of, require_keys
+from ..images.synthetic import make_synthetic
 from ..loss import ClusterContrastLoss, LabelPreservingLoss
 from ..metric import ReIDMetric
 from .cluster_settings import ClusterSettings

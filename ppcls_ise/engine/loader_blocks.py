@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..config.keys import check_keys, require_keys
 from ..data.blocks import check_dataset, check_plain_dataset, check_sampler
-from ..data.images import DATASETS
+from ..data.datasets import DATASETS
 from ..errors import ISEError
-from ..keys import check_keys, require_keys
 
 __all__ = ["check_loaders", "check_sizes", "complete_loaders", "plain_block"]
 

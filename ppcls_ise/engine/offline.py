@@ -5,7 +5,7 @@ from ppcls.arch import build_model
 from ppcls.utils import logger
 from ppcls.utils.save_load import load_dygraph_pretrain
 
-from ..data.images import DATASETS
+from ..data.datasets import DATASETS
 from ..errors import ISEError
 from .evaluation import Split, evaluation_loader_settings
 from .extraction import extract_features

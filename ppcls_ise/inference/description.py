@@ -9,8 +9,8 @@ import os
 
 import yaml
 
-from ..data.reading import file_digest
 from ..errors import ISEError
+from ..images.reading import file_digest
 
 __all__ = ["check_file", "read_description", "write_description"]
 

@@ -7,8 +7,8 @@ from typing import Union
 import numpy as np
 from PIL import Image
 
-from ..data.reading import read_image, to_rgb
 from ..errors import ISEError
+from ..images.reading import read_image, to_rgb
 from .description import check_file, read_description
 from .preprocessing import Preprocessing
 from .runtimes import OnnxRuntime, PaddleRuntime, model_files, onnx_file

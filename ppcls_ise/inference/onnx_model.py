@@ -5,8 +5,8 @@ import tempfile
 
 import numpy as np
 
-from ..data.reading import file_digest
 from ..errors import ISEError
+from ..images.reading import file_digest
 from .description import read_description, write_description
 from .extractor import FeatureExtractor
 from .runtimes import model_files

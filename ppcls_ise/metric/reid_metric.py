@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from .evaluate import evaluate
+from .ranking import evaluate
 
 __all__ = ["ReIDMetric"]
 

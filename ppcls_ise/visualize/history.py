@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from ..data.listing import MARKET_PATTERN, match_name
 from ..errors import ISEError
+from ..images.listing import MARKET_PATTERN, match_name
 from ..metric import cluster_report
 from ..metric.epoch_table import read_table
 

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image, ImageDraw, ImageOps
 
-from ..data.reading import read_image, shown
+from ..images.reading import read_image, shown
 
 #: width, height of a crop in pixels: twice what the page shows on a phone, once on a laptop.
 THUMB = (64, 128)

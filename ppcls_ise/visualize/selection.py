@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.listing import JUNK
+from ..images.listing import JUNK
 from ..metric import PROTOCOLS, remove_unranked
 
 

@@ -5,7 +5,7 @@ from clustering.twins import features, neighbours
 from helpers import golden
 
 from ppcls_ise.clustering import nearest_neighbours, neighbour_recall
-from ppcls_ise.clustering._search import ranked
+from ppcls_ise.clustering.search.refine import ranked
 
 EXACT = [{"method": "faiss"}, {"method": "paddle"}, {"method": "paddle", "block_size": 37},
          {"method": "paddle", "half": True}, {"method": "paddle", "half": True, "block_size": 50}]

@@ -9,7 +9,7 @@ import ppcls_ise
 
 ppcls_ise.register()
 
-from ppcls_ise.engine.loading import ImageLoader  # noqa: E402
+from ppcls_ise.data.loader import ImageLoader  # noqa: E402
 from ppcls_ise.errors import ISEError  # noqa: E402
 
 

@@ -9,7 +9,8 @@ import ppcls_ise
 
 ppcls_ise.register()
 
-from ppcls_ise.engine import ClusterSettings, clustering, distributed  # noqa: E402
+from ppcls_ise.distributed import processes as distributed  # noqa: E402
+from ppcls_ise.engine import ClusterSettings, clustering  # noqa: E402
 from ppcls_ise.errors import ISEError  # noqa: E402
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ppcls_ise.engine import checkpoints
 from ppcls_ise.engine.hook import ClusterHook
-from ppcls_ise.engine.report import RunReport
+from ppcls_ise.engine.tables import RunReport
 from ppcls_ise.errors import ISEError
 
 

@@ -4,7 +4,8 @@ import paddle
 import pytest
 from clustering.twins import features
 
-from ppcls_ise.clustering import choose_eps, jaccard_distance, neighbours, pseudo_labels
+from ppcls_ise.clustering import choose_eps, jaccard_distance, pseudo_labels
+from ppcls_ise.clustering.search import neighbours
 from ppcls_ise.engine import ClusterSettings
 from ppcls_ise.engine.clustering import cluster_images
 from ppcls_ise.engine.extraction import extract_features
@@ -52,7 +53,7 @@ def test_any_search_gives_the_same_labels(cluster, block):
 
 
 def test_settings_reach_the_search(cluster, monkeypatch):
-    from ppcls_ise.clustering import _paddle_scan
+    from ppcls_ise.clustering.search import paddle_scan as _paddle_scan
 
     seen = []
     scan = _paddle_scan.paddle_scan

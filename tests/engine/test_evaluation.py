@@ -6,7 +6,7 @@ import paddle
 import pytest
 from helpers import ROOT
 
-from ppcls_ise.clustering.reranking import ReRanking
+from ppcls_ise.clustering.re_ranking import ReRanking
 from ppcls_ise.engine import extract_features, load_config, prepare_config
 from ppcls_ise.engine.evaluation import Split, describe_rules, evaluate_splits, evaluation_rules, own_images
 from ppcls_ise.errors import ISEError

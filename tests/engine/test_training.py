@@ -4,9 +4,9 @@ import pytest
 from slow_evaluation import twin
 
 from ppcls_ise.clustering import cluster_centroids
-from ppcls_ise.data.synthetic import make_synthetic
 from ppcls_ise.engine import ClusterHook
 from ppcls_ise.engine.evaluation import query_and_gallery
+from ppcls_ise.images.synthetic import make_synthetic
 
 
 def test_two_epochs_log_save_and_write_their_labels(train, losses):

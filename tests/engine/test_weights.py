@@ -67,7 +67,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="evil.pdparams were not read"):
         engine_with(tmp_path / "evil")
     with pytest.raises(ValueError, match="evil.pdparams were not read"):
-        from ppcls_ise.arch.weights import read_weights
+        from ppcls_ise.arch.fit import read_weights
         read_weights("evil")
     assert not (tmp_path / "evil_was_run").exists()
 

@@ -16,7 +16,8 @@ for name in ("paddle", "ppcls", "paddleclas"):
     sys.modules[name] = None  # as if not installed
 """
 LIBRARY = HIDDEN + """
-from ppcls_ise.inference import FeatureExtractor, Gallery
+from ppcls_ise.gallery import Gallery
+from ppcls_ise.inference import FeatureExtractor
 extractor = FeatureExtractor(sys.argv[1], "onnx")
 gallery = Gallery(extractor([sys.argv[2]]), [{"path": "a.jpg"}], model=extractor.model)
 print(round(gallery.search(extractor([sys.argv[2]]))[0][0].similarity, 4))

@@ -1,0 +1,134 @@
+"""The k nearest rows of every row: exact on the CPU (faiss) and on any Paddle device, approximate beyond a million."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..features import as_features, is_paddle_tensor, over_rows, squared_norms
+from .refine import EXTRA, ranked, refine
+
+METHODS = ("exact", "faiss", "paddle", "ivf")
+# Of the approximate search: sets smaller than this are searched exactly; rows a cell that place the cells (faiss wants
+# as many); rows at a time; candidates that are ranked by true distance, in multiples of k.
+IVF_SMALLEST, IVF_TRAINING, IVF_BLOCK, IVF_CANDIDATES = 2_500, 39, 16_384, 4
+
+
+def nearest_neighbours(x, k, method="exact", block_size=4096, half=False, rows=None, return_distances=False,
+                       probes=256):
+    """The k nearest rows of each row by squared L2 distance, the row itself first.
+
+    ``faiss`` and ``paddle`` are exact and give the same answer: after the scan, candidates closer together than a
+    float32 matrix product can tell apart are put in order by distances summed in float64 and rounded to float32, the
+    lower index first where those are equal. So neither device, block size nor number of processes changes the result.
+
+    Args:
+        x: ``[N, D]`` float32 numpy array or paddle tensor, row i the feature of image i.
+        k (int): neighbours a row, the row itself included.
+        method (str): ``faiss`` (CPU), ``paddle`` (blocked matmul + top-k on the device of ``x``), ``exact`` (paddle
+            for a tensor on a GPU and where faiss is not installed, else faiss) or ``ivf`` (approximate, on the CPU;
+            :func:`neighbour_recall` measures what it misses).
+        block_size (int): rows and columns of the distance block of the Paddle path: 4 * block_size**2 bytes.
+        half (bool): Paddle path only: scan in float16, then rank ``k + 32`` candidates by float32 differences. Rows
+            where the float16 error could hide a neighbour are searched again, so this too is exact.
+        rows: slice or int array ``[M]``: search for these rows only (a process's share); default all.
+        return_distances (bool): also return the squared distances.
+        probes (int): ``ivf`` only: cells searched a row, of about 4 sqrt(N); more is slower and misses less.
+
+    Returns:
+        ``[M, min(k, N)]`` int32 indices into ``x``, column 0 the row itself, then by ascending distance (``ivf`` may
+        find fewer: -1 at the end of a row). With ``return_distances`` also ``[M, min(k, N)]`` float32.
+
+    Raises:
+        ValueError: k < 1, unknown method, or features with NaN or Inf.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1 (the row itself), got {k}")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method == "exact":
+        method = _choose(x)
+    tensor = x if is_paddle_tensor(x) else None
+    x = as_features(x)
+    rows = np.arange(len(x), dtype=np.int64)[slice(None) if rows is None else rows]
+    k = min(k, len(x))
+    if method == "ivf" and len(x) < IVF_SMALLEST:
+        method = "faiss"
+    if len(rows) == 0:
+        found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
+    elif method == "ivf":
+        found, distances = _ivf_search(x, k, rows, probes)
+    elif method == "faiss":
+        distances, found = _faiss_scan(x, min(len(x), k + EXTRA), rows)
+        found, distances = refine(x, squared_norms(x), rows, found, distances, k)
+    else:
+        from .paddle_scan import paddle_scan
+        distances, found, doubtful = paddle_scan(x if tensor is None else tensor, k, rows, block_size, half)
+        found, distances = refine(x, squared_norms(x), rows, found, distances, k, doubtful)
+    return (found, distances) if return_distances else found
+
+
+def neighbour_recall(x, neighbours, sample=1000, seed=0):
+    """Share of the true k nearest rows that ``neighbours`` holds, measured on a random sample of the rows.
+
+    Args:
+        x: ``[N, D]`` features.
+        neighbours: ``[N, k]`` int, as an approximate search returned them.
+        sample (int): rows that are searched exactly for the comparison.
+        seed (int): of the choice of rows.
+
+    Returns:
+        float in 0..1, the row itself not counted (it is always found).
+    """
+    neighbours = np.asarray(neighbours)
+    count, k = neighbours.shape
+    if k < 2 or count < 2:
+        return 1.0
+    rows = np.sort(np.random.default_rng(seed).choice(count, min(sample, count), replace=False))
+    exact = nearest_neighbours(x, k, rows=rows)[:, 1:]
+    hits = sum(len(np.intersect1d(true, found)) for true, found in zip(exact, neighbours[rows][:, 1:]))
+    return hits / exact.size
+
+
+def _choose(x):
+    if is_paddle_tensor(x) and not x.place.is_cpu_place():
+        return "paddle"
+    try:
+        import faiss  # noqa: F401
+    except ImportError:
+        return "paddle"
+    return "faiss"
+
+
+def _faiss_scan(x, k, rows):
+    import faiss
+
+    contiguous = rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
+    queries = x[rows[0]:rows[-1] + 1] if contiguous else x[rows]
+    # faiss.knn searches the given memory; an IndexFlat would hold a second copy of all features.
+    return faiss.knn(queries, x, k, metric=faiss.METRIC_L2)
+
+
+def _ivf_search(x, k, rows, probes):
+    """Inverted lists of product-quantised rows: cells of rows by nearest centre, of which the nearest are scanned.
+
+    The scan reads 2 bits a dimension (4 of short rows), many times faster than the rows themselves; what it finds is
+    ranked by true distances. (Jegou et al., Product quantization for nearest neighbor search, PAMI 2011.)
+    """
+    import faiss
+
+    dim, cells = x.shape[1], int(min(4 * np.sqrt(len(x)), len(x) // IVF_TRAINING))
+    quantizer = faiss.IndexFlatL2(dim)
+    subspaces = dim // 2 if dim % 2 == 0 and dim > 128 else dim
+    index = faiss.IndexIVFPQFastScan(quantizer, dim, cells, subspaces, 4, faiss.METRIC_L2)
+    training = x
+    if len(x) > IVF_TRAINING * cells:
+        training = x[np.sort(np.random.default_rng(0).choice(len(x), IVF_TRAINING * cells, replace=False))]
+    index.train(training)
+    for start in range(0, len(x), IVF_BLOCK):
+        index.add(x[start:start + IVF_BLOCK])
+    index.nprobe = min(cells, probes)
+    parts = []
+    for start in range(0, len(rows), IVF_BLOCK):
+        part = rows[start:start + IVF_BLOCK]
+        _, candidates = index.search(x[part], min(len(x), IVF_CANDIDATES * k))
+        parts += over_rows(ranked, len(part), x, part, candidates, k)
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts))

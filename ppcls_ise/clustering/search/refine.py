@@ -1,0 +1,143 @@
+"""From the candidates of a scan to the exact neighbours.
+
+Two squared distances are compared as float32 numbers, each summed in float64 and rounded once, the lower index first
+where they are equal. That order is a property of the features alone, not of the device or library that scanned them.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ..features import over_rows
+
+# Candidates beyond k, so that rows at (numerically) the distance of the k-th can be put in order exactly: after a
+# float32 scan, and after a coarse one (float16, TF32).
+EXTRA, EXTRA_COARSE = 8, 32
+# Two squared distances nearer than this, relative to the squared norms, cannot be told apart by a float32 scan
+# (|x|^2 + |y|^2 - 2xy over a few thousand dimensions errs by a few 1e-7).
+RESOLUTION = 2e-6
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+def squared_distance(a, b):
+    # Summed in float64 and rounded once: 0 for equal rows, the same value wherever equal rows lie in memory.
+    total = 0.0
+    for d in range(a.shape[0]):
+        diff = np.float64(a[d]) - np.float64(b[d])
+        total += diff * diff
+    return np.float32(total)
+
+
+@njit(nogil=True, cache=True)
+def _settle(x, norms, rows, found, distances, k, start, stop):
+    """Orders rows ``start..stop`` of the candidates; True where the candidates were too few to be sure."""
+    width = found.shape[1]
+    unsure = np.zeros(stop - start, np.bool_)
+    exact = np.empty(width, np.float32)
+    for r in range(start, stop):
+        own = rows[r]
+        # The row itself goes first whatever its computed distance; it is dropped from its place among the rest.
+        place = width - 1
+        for c in range(width):
+            if found[r, c] == own:
+                place = c
+                break
+        missing = found[r, place] != own
+        for c in range(place, 0, -1):
+            found[r, c] = found[r, c - 1]
+            distances[r, c] = distances[r, c - 1]
+        found[r, 0] = own
+        distances[r, 0] = 0.0
+        first = 1
+        while first < width:
+            last = first
+            while last + 1 < width:
+                scale = 2 * norms[own] + norms[found[r, last]] + norms[found[r, last + 1]]
+                if distances[r, last + 1] - distances[r, last] > RESOLUTION * 0.5 * scale:
+                    break
+                last += 1
+            if last > first and first < k:
+                for c in range(first, last + 1):
+                    exact[c] = squared_distance(x[own], x[found[r, c]])
+                # Insertion sort: the groups are pairs nearly always.
+                for c in range(first + 1, last + 1):
+                    key, index = exact[c], found[r, c]
+                    p = c - 1
+                    while p >= first and (exact[p] > key or (exact[p] == key and found[r, p] > index)):
+                        exact[p + 1], found[r, p + 1] = exact[p], found[r, p]
+                        p -= 1
+                    exact[p + 1], found[r, p + 1] = key, index
+                for c in range(first, last + 1):
+                    distances[r, c] = exact[c]
+            if first < k and last == width - 1 and width < x.shape[0]:
+                unsure[r - start] = True  # the group of the k-th may go on beyond the candidates
+            first = last + 1
+        if missing and width < x.shape[0]:
+            unsure[r - start] = True
+    return unsure
+
+
+@njit(nogil=True, cache=True)
+def ranked(x, rows, candidates, k, start, stop):
+    """``[rows, k]`` int32, the row itself and the nearest of its candidates (-1: none), and their distances."""
+    found = np.full((stop - start, k), -1, np.int32)
+    distances = np.full((stop - start, k), np.inf, np.float32)
+    for r in range(start, stop):
+        ids, near = found[r - start], distances[r - start]
+        ids[0], near[0] = rows[r], 0.0
+        for j in candidates[r]:
+            if j < 0 or j == rows[r]:
+                continue
+            squared = squared_distance(x[rows[r]], x[j])
+            p = k  # the place after the one it takes, counted from the end
+            while p > 1 and (near[p - 1] > squared or (near[p - 1] == squared and ids[p - 1] > j)):
+                p -= 1
+            for c in range(k - 1, p, -1):
+                ids[c], near[c] = ids[c - 1], near[c - 1]
+            if p < k:
+                ids[p], near[p] = j, squared
+    return found, distances
+
+
+@njit(nogil=True, cache=True)
+def _distances_to(x, own, others):
+    out = np.empty(len(others), np.float32)
+    for c in range(len(others)):
+        out[c] = squared_distance(x[own], x[others[c]])
+    return out
+
+
+def refine(x, norms, rows, found, distances, k, doubtful=None):
+    """Exact neighbours out of a float32 scan.
+
+    Args:
+        x: ``[N, D]`` float32. norms: ``[N]`` float32, squared lengths.
+        rows: ``[M]`` int64, the rows searched for.
+        found, distances: ``[M, C]`` candidates by ascending squared distance, C >= k.
+        k (int): neighbours wanted.
+        doubtful: ``[M]`` bool, rows whose candidates may lack a neighbour.
+
+    Returns:
+        ``[M, k]`` int32 and ``[M, k]`` float32, the row itself first, equal distances by index.
+    """
+    found = np.ascontiguousarray(found, dtype=np.int32)
+    distances = np.ascontiguousarray(distances, dtype=np.float32)
+    unsure = over_rows(_settle, len(rows), x, norms, rows, found, distances, k)
+    unsure = np.concatenate(unsure)
+    unsure = np.flatnonzero(unsure if doubtful is None else unsure | doubtful)
+    found, distances = found[:, :k].copy(), distances[:, :k].copy()
+    # Few rows come here, as those with a crowd of duplicates, so a full pass for each of them is affordable.
+    block = max(1, 2 ** 24 // len(x))
+    for start in range(0, len(unsure), block):
+        part = unsure[start:start + block]
+        own = rows[part]
+        scan = norms[own][:, None] + norms - 2 * (x[own] @ x.T)
+        for r, i, row in zip(part, own, scan):
+            limit = np.partition(row, k - 1)[k - 1] + RESOLUTION * (norms[i] + norms.max())
+            near = np.flatnonzero(row <= limit)
+            near = near[near != i]
+            exact = _distances_to(x, i, near)
+            order = np.lexsort((near, exact))[:k - 1]
+            found[r, 0], distances[r, 0] = i, 0.0
+            found[r, 1:], distances[r, 1:] = near[order], exact[order]
+    return found, distances

@@ -1,0 +1,1 @@
+"""Configs: yaml with overrides, and what its blocks may hold; needs neither Paddle nor PaddleClas."""

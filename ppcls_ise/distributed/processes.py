@@ -1,0 +1,111 @@
+"""What the processes of one training tell each other outside of a step."""
+from __future__ import annotations
+
+import threading
+from typing import Callable
+
+import paddle
+import paddle.distributed as dist
+from paddle import nn
+
+from ..errors import ISEError
+
+__all__ = ["gather_slices", "on_every_process", "on_first_process", "raise_everywhere", "unwrap"]
+
+#: Seconds between signs of life of a process at work; gloo gives up on a process after 30.
+HEARTBEAT = 5.0
+
+
+def unwrap(model: nn.Layer) -> nn.Layer:
+    """The model inside DataParallel, or the model itself."""
+    return getattr(model, "_layers", model)
+
+
+def on_every_process(function: Callable):
+    """Call ``function`` on every process, however long and however unevenly it takes; each gets its own result.
+
+    ``function`` runs in a thread of its own and must not communicate: the processes do so meanwhile.
+
+    Raises:
+        Exception: what ``function`` raised here, or an error with the same message if it failed on another process.
+    """
+    if dist.get_world_size() == 1:
+        return function()
+    box: dict = {}
+    thread = threading.Thread(target=_call, args=(function, box, paddle.get_device()))
+    thread.start()
+    while not _all_ended(thread):
+        pass
+    raise_everywhere(box.get("error"))
+    return box["result"]
+
+
+def on_first_process(function: Callable):
+    """Call ``function`` on rank 0, however long it takes; its result, or its error, reaches every process.
+
+    Raises:
+        Exception: on rank 0 what ``function`` raised, on the others an error with the same message.
+    """
+    outcome = [on_every_process(function if dist.get_rank() == 0 else lambda: None)]
+    if dist.get_world_size() > 1:
+        dist.broadcast_object_list(outcome, src=0)
+    return outcome[0]
+
+
+def _call(function, box, device):
+    try:
+        paddle.set_device(device)  # a new thread starts on the first device
+        box["result"] = function()
+    except Exception as error:  # it must reach the processes that wait
+        box["error"] = error
+
+
+def _all_ended(thread):
+    """A sign of life: waits a while for the thread, then for the other processes to have done so."""
+    thread.join(HEARTBEAT)
+    ended = paddle.to_tensor([int(not thread.is_alive())], dtype="int32")
+    dist.all_reduce(ended, op=dist.ReduceOp.MIN)
+    return bool(ended.item())
+
+
+def raise_everywhere(error: Exception | None) -> None:
+    """Raise on every process if any of them came here with an error, so that none waits for one that has died."""
+    errors: list = []
+    if dist.get_world_size() > 1:
+        count = paddle.to_tensor([int(error is not None)], dtype="int32")
+        dist.all_reduce(count)  # cheap enough for every step
+        if count.item():
+            dist.all_gather_object(errors, error and _describe(error))
+    if error is not None:
+        raise error
+    for described in errors:
+        if described is not None:
+            raise _rebuild(described)
+
+
+def _describe(error):
+    # As text: not every exception can be pickled.
+    known = isinstance(error, ISEError)
+    return known, str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _rebuild(described):
+    known, text = described
+    return ISEError(text) if known else RuntimeError(f"another process failed: {text}")
+
+
+def gather_slices(rows: paddle.Tensor, total: int) -> paddle.Tensor:
+    """Concatenate equal slices of all processes in rank order and cut the padding of the last.
+
+    Args:
+        rows: [n, D], n equal on every process.
+        total: rows to keep.
+
+    Returns:
+        [total, D].
+    """
+    if dist.get_world_size() == 1:
+        return rows[:total]
+    parts: list[paddle.Tensor] = []
+    dist.all_gather(parts, rows)
+    return paddle.concat(parts)[:total]

@@ -1,0 +1,225 @@
+"""Configs: read in PaddleClas's manner, checked before anything is built."""
+from __future__ import annotations
+
+import copy
+import json
+import os
+
+import paddle
+import paddle.distributed as dist
+from ppcls.utils import logger
+
+from ..arch.bn_groups import check_group_size
+from ..config.overrides import apply_override
+from ..data.datasets import DATASETS
+from ..errors import ISEError
+from ..metric import PROTOCOLS, ReIDMetric
+from .checkpoints import settle
+from .known_keys import check_config
+from .loader_blocks import check_sizes, complete_loaders, plain_block
+
+__all__ = ["load_config", "plain_dicts", "prepare_config", "save_config"]
+
+DEVICES = ("auto", "cpu", "gpu", "xpu", "npu", "mlu")
+
+
+def load_config(path: str, overrides=()) -> dict:
+    """Read a yaml file in PaddleClas's manner, with ``key.sub=value`` overrides.
+
+    A value is a Python literal or else a string. (PaddleClas evaluates it: ``protocol=all`` becomes a function.)
+
+    Raises:
+        ISEError: if the file is missing or no yaml, or an override names no place in it.
+    """
+    import yaml
+    from ppcls.utils import config as ppcls_config
+
+    if not os.path.isfile(path):
+        raise ISEError(f"config {path} does not exist")
+    try:
+        config = ppcls_config.get_config(path, show=False)
+    except yaml.YAMLError as error:
+        raise ISEError(f"config {path} is no yaml: {error}") from error
+    for override in overrides:
+        apply_override(config, override)
+    return config
+
+
+def save_config(config: dict, folder: str) -> str:
+    """Keep the config of a run, overrides included, in its output folder: what evaluates, exports or looks at the run
+    needs to name nothing else.
+
+    ``Global.checkpoints`` is left out: where a resumed run was taken up again is no part of what it is.
+
+    Args:
+        config: of :func:`load_config`; ``load_config`` of the file gives it again.
+        folder: made where it is missing.
+
+    Returns:
+        The path of ``config.yaml`` in it.
+    """
+    import yaml
+
+    config = plain_dicts(config)
+    config["Global"]["checkpoints"] = None
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "config.yaml")
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write("# The config of this run, with its overrides.\n")
+        yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)
+    os.replace(path + ".new", path)
+    return path
+
+
+def plain_dicts(config: dict) -> dict:
+    """A copy of nothing but dicts, lists, text and numbers, none of them twice, as yaml writes best."""
+    return json.loads(json.dumps(config))
+
+
+def prepare_config(config: dict, mode: str) -> dict:
+    """Check a config and complete what PaddleClas's builders cannot pass on by themselves.
+
+    Args:
+        config: of :func:`load_config`; not changed.
+        mode: ``train``, ``eval`` or ``export``, as of PaddleClas's Engine; or ``data`` to look at the images only
+            (tools/check_data.py), for which nothing needs to be complete but the data sets.
+
+    Returns:
+        A completed copy.
+
+    Raises:
+        ISEError: naming the key at fault.
+    """
+    config = _attribute_dict(copy.deepcopy(dict(config)))
+    check_config(config, mode)
+    settings, ise = config["Global"], config["Arch"].get("name") == "ISEModel"
+    settings["device"] = _device(settings.get("device", "auto"))
+    if settings.get("protocol", "market") not in PROTOCOLS:
+        raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
+    for key in ("flip_test", "re_ranking", "use_visualdl"):
+        if not isinstance(settings.setdefault(key, False), bool):
+            raise ISEError(f"Global.{key} is True or False, not {settings[key]!r}")
+    _check_best_metric(settings, config.get("Metric"))
+    if settings.get("train_mode") not in (None, "ise") and ise:
+        raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
+    for key in ("pretrained_model", "checkpoints"):
+        settings[key] = _weights_path(key, settings.get(key), mode)
+    loaders = config.get("DataLoader") or {}
+    evaluates = mode == "eval" or (mode == "train" and settings.get("eval_during_train"))
+    if evaluates and not loaders.get("Eval"):
+        raise ISEError("DataLoader.Eval is missing: an evaluation needs labelled images as Query and Gallery; to train "
+                       "without, set Global.eval_during_train: False")
+    complete_loaders(settings.get("image_root"), loaders)
+    if ise:
+        check_sizes(settings.get("image_shape"), loaders)
+    config.setdefault("profiler_options", None)
+    if mode == "export" and not settings["pretrained_model"]:
+        raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
+    trained = settings["pretrained_model"] or settings["checkpoints"]
+    if (mode != "train" or trained) and isinstance(config["Arch"].get("Backbone"), dict):
+        config["Arch"]["Backbone"]["pretrained"] = False  # overwritten anyway: neither read nor downloaded
+    if ise and mode == "export":
+        plain_block(config)
+    if ise and mode == "train":
+        _complete_training(config)
+    return config
+
+
+def _check_best_metric(settings, metric):
+    """``Global.best_metric`` is a figure of ReIDMetric; told before training, not after its first epoch."""
+    if "best_metric" not in settings:
+        return
+    blocks = [block for block in (metric or {}).get("Eval") or [] if "ReIDMetric" in block]
+    if not blocks:
+        raise ISEError("Global.best_metric needs Metric.Eval: [- ReIDMetric]; PaddleClas's own metrics pick the best "
+                       "model by the first in the list")
+    names = ReIDMetric(**blocks[0]["ReIDMetric"] or {}).names
+    if settings["best_metric"] not in names:
+        raise ISEError(f"Global.best_metric is {', '.join(names)}, not {settings['best_metric']!r}")
+
+
+def _attribute_dict(config):
+    from ppcls.utils.config import AttrDict, create_attr_dict
+
+    config = AttrDict(config)  # the AttrDict of 2.4.2 turns into a dict when copied
+    create_attr_dict(config)
+    return config
+
+
+def _device(name):
+    if name not in DEVICES:
+        raise ISEError(f"Global.device is {', '.join(DEVICES)}, not {name!r}")
+    if name == "gpu" and not paddle.is_compiled_with_cuda():
+        raise ISEError("Global.device is gpu, but this PaddlePaddle is built for the CPU only; install "
+                       "paddlepaddle-gpu or set it to auto")
+    if name != "auto":
+        return name
+    return "gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu"
+
+
+def _weights_path(key, path, mode):
+    if not path:
+        return None
+    if path.startswith(("http://", "https://")):
+        return path
+    stem = path[:-len(".pdparams")] if path.endswith(".pdparams") else path
+    settle(stem)
+    needed = (".pdparams", ".pdopt", ".pdstates") if key == "checkpoints" and mode == "train" else (".pdparams",)
+    for suffix in needed:
+        if not os.path.isfile(stem + suffix):
+            raise ISEError(f"Global.{key}: there is no file {stem + suffix}")
+    return stem
+
+
+def _complete_training(config):
+    settings, loaders = config["Global"], config.get("DataLoader") or {}
+    train = loaders.get("Train") or {}
+    sampler = train.get("sampler")
+    if settings.get("train_mode") != "ise":
+        raise ISEError("ISEModel trains with Global.train_mode: ise")
+    if (train.get("dataset") or {}).get("name") not in DATASETS:
+        raise ISEError(f"Global.train_mode ise needs DataLoader.Train.dataset.name: {' or '.join(DATASETS)}")
+    if not sampler or sampler.get("name") != "PseudoLabelSampler":
+        raise ISEError("Global.train_mode ise needs DataLoader.Train.sampler.name: PseudoLabelSampler")
+    if not settings.get("iter_per_epoch"):
+        raise ISEError("Global.iter_per_epoch is missing: steps per epoch (400 in the published recipe)")
+    plain_block(config)
+    losses = (config.get("Loss") or {}).get("Train") or []
+    names = [name for loss in losses for name in loss]
+    if "LabelPreservingLoss" in names and not config["Arch"].get("Head", {}).get("topk", 1):
+        raise ISEError("LabelPreservingLoss needs support samples: Arch.Head.topk is 0")
+    if "ClusterContrastLoss" not in names:
+        raise ISEError("Loss.Train needs ClusterContrastLoss (LabelPreservingLoss only adds to it)")
+    if len(losses) == 1 and (losses[0]["ClusterContrastLoss"] or {}).get("weight", 1.0) != 1.0:
+        # PaddleClas's CombinedLoss ignores the weight of a single loss.
+        raise ISEError("Loss.Train: the weight of a single loss has no effect in PaddleClas; set it to 1.0")
+    sampler["iter_per_epoch"] = settings["iter_per_epoch"]
+    _complete_batch(settings, config["Arch"], sampler)
+    # PaddleClas treats no seed and False alike.
+    settings["seed"] = sampler["seed"] = int(settings.get("seed") or 0)
+    if dist.get_world_size() > 1 and config["Arch"].get("use_sync_bn"):
+        raise ISEError("Arch.use_sync_bn lets BatchNorm see the global batch; how many images it sees is "
+                       "Arch.bn_group_size")
+    _complete_amp(config)
+
+
+def _complete_batch(settings, arch, sampler):
+    group_size = arch.get("bn_group_size")
+    if group_size is not None:
+        check_group_size(group_size, sampler["batch_size"], sampler["num_instances"], dist.get_world_size())
+        sampler["group_size"] = group_size
+    arch["feature_cache"] = settings.get("feature_cache", False)
+    if arch["feature_cache"] and group_size is None:
+        raise ISEError("Global.feature_cache runs the batch group by group: set Arch.bn_group_size (64 in the "
+                       "published recipe)")
+
+
+def _complete_amp(config):
+    amp = config.get("AMP")
+    if not amp or not amp.get("use_amp", True):
+        config["AMP"] = None  # 2.4.2 takes any AMP block for use_amp
+    elif config["Global"]["device"] == "cpu":
+        logger.warning("AMP is ignored: Global.device is cpu, which trains in float32")
+        config["AMP"] = None
+    elif str(amp.get("level", "O1")).upper() != "O1":
+        raise ISEError(f"AMP.level is O1, not {amp['level']!r}: with O2 the parameters themselves would be float16")

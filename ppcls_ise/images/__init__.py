@@ -1,0 +1,1 @@
+"""Files to crops: reading, listing, layouts of public sets, cache, checks; needs no Paddle."""
