@@ -94,7 +94,7 @@ def test_every_program_begins_with_silence():
 
 def test_the_library_leaves_logging_and_warnings_alone():
     code = ("import logging, warnings; before = list(warnings.filters)\n"
-            "import ppcls_ise; from ppcls_ise import quiet\n"
+            "import ppcls_ise; from ppcls_ise.cli import quiet\n"
             "print(warnings.filters == before, logging.getLogger('faiss.loader').level)")
     assert run("-c", code).stdout == "True 0\n"
 

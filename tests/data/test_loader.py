@@ -9,8 +9,8 @@ import paddle
 import pytest
 from helpers import ROOT, shared
 
-from ppcls_ise.distributed import processes as distributed
 from ppcls_ise.engine import ClusterHook
+from ppcls_ise.engine import parallel as distributed
 from ppcls_ise.images.listing import ImageList
 from ppcls_ise.images.synthetic import make_synthetic
 from ppcls_ise.visualize import cluster_history, run_tables
