@@ -23,7 +23,7 @@ def exported(config_file, folder):
     from ppcls.arch import build_model
     from ppcls.engine.engine import Engine
 
-    from ppcls_ise.engine import export, load_config, prepare_config
+    from ppcls_ise.engine import export_model, load_config, prepare_config
 
     weights = os.path.join(folder, "weights")
     config = load_config(config_file, ["Arch.Backbone.pretrained=False", f"Global.output_dir={folder}",
@@ -34,7 +34,7 @@ def exported(config_file, folder):
     model(paddle.rand([4, *config["Global"]["image_shape"]]))
     model.eval()
     paddle.save(model.state_dict(), weights + ".pdparams")
-    export(Engine(prepare_config(config, "export"), mode="export"), onnx=True)
+    export_model(Engine(prepare_config(config, "export"), mode="export"), onnx=True)
     return model
 
 

@@ -32,7 +32,7 @@ def export_model(people, tmp_path_factory):
         from ppcls.arch import build_model
         from ppcls.engine.engine import Engine
 
-        from ppcls_ise.engine import export, load_config, prepare_config
+        from ppcls_ise.engine import export_model, load_config, prepare_config
 
         folder = tmp_path_factory.mktemp("export")
         config = load_config(str(ROOT / "configs/ISE_demo.yaml"),
@@ -45,7 +45,7 @@ def export_model(people, tmp_path_factory):
         model(paddle.rand([16, 3, 64, 32]))  # running statistics that are not those of a fresh BatchNorm
         model.eval()
         paddle.save(model.state_dict(), str(folder / "weights.pdparams"))
-        export(Engine(prepare_config(config, "export"), mode="export"))
+        export_model(Engine(prepare_config(config, "export"), mode="export"))
         return model, folder / "out"
 
     return run

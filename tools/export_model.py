@@ -12,10 +12,10 @@ def main():
 
     def export(engine):
         from ppcls_ise.cli import quiet
-        from ppcls_ise.engine import export
+        from ppcls_ise.engine import export_model
 
         quiet.silence_export()
-        export(engine, onnx)
+        export_model(engine, onnx)
 
     _engine.run("export", export)
 

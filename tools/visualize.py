@@ -43,7 +43,7 @@ def report(config, folder=None, queries=8):
     """Extract, evaluate, cluster and draw; the path of the page."""
     from ppcls_ise.clustering import pseudo_labels
     from ppcls_ise.engine import ClusterSettings
-    from ppcls_ise.engine.checkpoints import read_state
+    from ppcls_ise.engine.checkpoints import read_run_state
     from ppcls_ise.engine.offline import extract_splits
     from ppcls_ise.visualize import ImageSet, run_tables, write_report
 
@@ -55,7 +55,7 @@ def report(config, folder=None, queries=8):
     say("clusters")
     cluster, eps = ClusterSettings.from_config(config), None
     if cluster.eps == "auto" and settings["pretrained_model"]:
-        eps = read_state(settings["pretrained_model"]).get("eps")  # what the run chose and kept
+        eps = read_run_state(settings["pretrained_model"]).get("eps")  # what the run chose and kept
     labels = pseudo_labels(sets["train"].features, cluster.eps if eps is None else float(eps), cluster.min_samples,
                            cluster.k1, cluster.k2)
     return write_report(

@@ -9,6 +9,8 @@ import os
 import sys
 import warnings
 
+from ..host.bridges import silence_flags
+
 __all__ = ["silence", "silence_export", "silence_flags"]
 
 
@@ -21,15 +23,6 @@ def silence() -> None:
     # Paddle's C++ INFO lines: ports of connections. Who asks for more with GLOG_v gets all.
     if "GLOG_v" not in os.environ:
         os.environ.setdefault("GLOG_minloglevel", "1")
-
-
-def silence_flags() -> None:
-    """Let Paddle list, when processes join, those of its flags that the environment sets, not those it sets itself."""
-    from paddle.distributed import parallel
-
-    show = getattr(parallel, "_print_modified_flags", None)
-    if show is not None:
-        parallel._print_modified_flags = lambda flags: show([flag for flag in flags if flag.name in os.environ])
 
 
 def silence_export() -> None:

@@ -12,10 +12,10 @@ from ..distributed.processes import raise_everywhere
 from ..errors import ISEError
 from .datasets import ReIDImages
 
-__all__ = ["ImageLoader", "choose_loader"]
+__all__ = ["ImageLoader", "wrap_data_loader"]
 
 
-def choose_loader(default: Callable) -> Callable:
+def wrap_data_loader(default: Callable) -> Callable:
     """Wrap the DataLoader that PaddleClas builds: ReIDImages get an :class:`ImageLoader`, other data sets theirs."""
 
     def loader(dataset, *args, **kwargs):

@@ -1,14 +1,12 @@
-"""As ppcls/engine: the clustering hook around PaddleClas's engine, extraction and evaluation."""
-from ..data.loader import choose_loader
-from .checkpoints import load_pretrained, load_whole, save_whole
+"""As ppcls/engine: a run and its hooks around PaddleClas's engine, extraction, evaluation, checkpoints, export."""
+from .cluster_hook import ClusterHook
 from .cluster_settings import ClusterSettings
-from .evaluation import choose_evaluation, log_best_and_last, query_and_gallery
-from .export import export
+from .evaluation import log_best_and_last, query_and_gallery
+from .export import export_model
 from .extraction import extract_features
-from .hook import ClusterHook
 from .prepare import load_config, prepare_config, save_config
+from .run import Hook, Run, run_of
 from .train_ise import train_epoch_ise
 
-__all__ = ["ClusterHook", "ClusterSettings", "choose_evaluation", "choose_loader", "export", "extract_features",
-           "load_config", "load_pretrained", "load_whole", "log_best_and_last", "prepare_config", "query_and_gallery",
-           "save_config", "save_whole", "train_epoch_ise"]
+__all__ = ["ClusterHook", "ClusterSettings", "Hook", "Run", "export_model", "extract_features", "load_config",
+           "log_best_and_last", "prepare_config", "query_and_gallery", "run_of", "save_config", "train_epoch_ise"]

@@ -3,7 +3,7 @@
 PaddleClas writes ``latest.pdparams``, ``latest.pdopt`` and ``latest.pdstates`` one after the other, over the old ones:
 a kill in between leaves a mixture. Here they are written into a folder of their own, which is renamed when it is
 complete (:data:`READY`), and then moved over the old files; whoever finds such a folder finishes the move. Beside them
-lies ``latest.ise.npz``: the state of the clustering hook and the checksums of the other three.
+lies ``latest.ise.npz``: the state of the run (:class:`~ppcls_ise.engine.run.Run`) and the checksums of the other three.
 """
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import os
 import shutil
 import zipfile
 import zlib
-from typing import Callable
-from unittest import mock
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import numpy as np
 import paddle.distributed as dist
@@ -23,68 +23,65 @@ from ppcls.utils import logger
 from ..arch.fit import check_fit, read_weights
 from ..distributed.processes import unwrap
 from ..errors import ISEError
+from ..host.bridges import naming
+from .run import State, run_of
 
-__all__ = ["load_pretrained", "load_whole", "read_state", "save_whole", "settle", "verify"]
+__all__ = ["read_run_state", "save_whole", "settle", "verify", "wrap_init_model", "wrap_load_pretrained",
+           "wrap_save_model"]
 
 READY, SAVING, STATE = ".{}.saved", ".{}.saving", ".ise.npz"
 PARTS = (".pdparams", ".pdopt", ".pdstates")
 BEST = "best_model"  # PaddleClas's name
 
 
-def save_whole(default: Callable) -> Callable:
-    """Wrap PaddleClas's ``save_model``: the same files, all new or all old, and the hook's state; ``best_model`` only
-    where it is better than the one before.
-
-    The state is what ``checkpoint_state()`` of the model returns, if it has one: a dict of arrays.
-    """
+def wrap_save_model(default: Callable) -> Callable:
+    """Wrap PaddleClas's ``save_model``: the same files, all new or all old, with the state of the run; ``best_model``
+    only where it is better than the one before."""
 
     @functools.wraps(default)
-    def save_model(net: nn.Layer, optimizer, metric_info: dict, model_path: str, *arguments, prefix="ppcls", **options):
-        # Of equal epochs the first is the best, here and in the report. PaddleClas's develop would save the last.
-        if dist.get_rank() != 0 or prefix == BEST and metric_info["metric"] <= _best_metric(net):
+    def save_model(net: nn.Layer, optimizer: Any, metric_info: dict, model_path: str, *arguments: Any,
+                   prefix: str = "ppcls", **options: Any) -> None:
+        if dist.get_rank() != 0:
             return
-        staging = os.path.join(model_path, SAVING.format(prefix))
-        shutil.rmtree(staging, ignore_errors=True)  # of a save that was killed
-        os.makedirs(staging)
-        with mock.patch.dict(default.__globals__, logger=_FinalPaths(staging, model_path)):
-            default(net, optimizer, metric_info, staging, *arguments, prefix=prefix, **options)
-        # PaddleClas's versions differ in the subfolder that they write to.
-        inner = next(folder for folder, _, names in os.walk(staging) if prefix + ".pdparams" in names)
-        folder = os.path.normpath(os.path.join(model_path, os.path.relpath(inner, staging)))
-        _write_state(os.path.join(inner, prefix), unwrap(net), metric_info, best=prefix == BEST)
-        os.makedirs(folder, exist_ok=True)
-        settle(os.path.join(folder, prefix))  # before a newer one takes its place
-        _sync(inner)
-        os.rename(inner, os.path.join(folder, READY.format(prefix)))
-        shutil.rmtree(staging, ignore_errors=True)
-        settle(os.path.join(folder, prefix))
+        run = run_of(net)
+        if prefix == BEST:
+            # Of equal epochs the first is the best, here and in the tables. PaddleClas's develop would save the last.
+            if metric_info["metric"] <= run.best_metric:
+                return
+            run.best_metric = metric_info["metric"]
+
+        def write(folder: str) -> None:
+            with naming(folder, model_path):
+                default(net, optimizer, metric_info, folder, *arguments, prefix=prefix, **options)
+
+        save_whole(write, model_path, prefix, run.state_dict(metric_info["epoch"]))
 
     return save_model
 
 
-class _FinalPaths:
-    """PaddleClas's logger for its ``save_model``: names the final place instead of the one it writes to."""
+def save_whole(write: Callable[[str], None], folder: str, prefix: str, state: State) -> None:
+    """Save a checkpoint so that whoever kills the program finds the old one or the new one.
 
-    def __init__(self, staging, final):
-        self.staging, self.final = staging, final
-
-    def info(self, message):
-        logger.info(message.replace(self.staging, self.final))
-
-
-def _best_metric(net):
-    return getattr(unwrap(net), "best_metric", -1.0)
-
-
-def _write_state(stem, model, metric_info, best):
-    if best:
-        model.best_metric = metric_info["metric"]
-    state = model.checkpoint_state() if hasattr(model, "checkpoint_state") else {}
-    state["epoch"] = metric_info["epoch"]
-    state["best_metric"] = _best_metric(model)
-    for part in PARTS:
-        state["crc32" + part] = _crc32(stem + part)
-    np.savez(stem + STATE, **state)
+    Args:
+        write: called with a folder, writes ``<prefix>.pdparams`` and the others of :data:`PARTS` into it or below it.
+        folder: where the checkpoint shall be: here, or at the same place below it.
+        prefix: name of the checkpoint.
+        state: name -> array, beside them in ``<prefix>.ise.npz`` with their checksums.
+    """
+    staging = os.path.join(folder, SAVING.format(prefix))
+    shutil.rmtree(staging, ignore_errors=True)  # of a save that was killed
+    os.makedirs(staging)
+    write(staging)
+    inner = next(place for place, _, names in os.walk(staging) if prefix + ".pdparams" in names)
+    final = os.path.normpath(os.path.join(folder, os.path.relpath(inner, staging)))
+    stem = os.path.join(inner, prefix)
+    np.savez(stem + STATE, **state, **{"crc32" + part: _crc32(stem + part) for part in PARTS})
+    os.makedirs(final, exist_ok=True)
+    settle(os.path.join(final, prefix))  # before a newer one takes its place
+    _sync(inner)
+    os.rename(inner, os.path.join(final, READY.format(prefix)))
+    shutil.rmtree(staging, ignore_errors=True)
+    settle(os.path.join(final, prefix))
 
 
 def _crc32(path):
@@ -122,7 +119,7 @@ def settle(stem: str) -> None:
     shutil.rmtree(ready, ignore_errors=True)
 
 
-def verify(stem: str) -> dict:
+def verify(stem: str) -> State:
     """Check that the files of checkpoint ``stem`` are whole and belong together.
 
     Returns:
@@ -134,14 +131,14 @@ def verify(stem: str) -> dict:
     for part in PARTS:
         if not os.path.isfile(stem + part):
             raise ISEError(f"Global.checkpoints: there is no file {stem + part}")
-    state = read_state(stem)
+    state = read_run_state(stem)
     for part in PARTS if state else ():
         if _crc32(stem + part) != state.get("crc32" + part):
             raise ISEError(f"checkpoint file {stem + part} is damaged: its checksum is not that of when it was saved")
     return state
 
 
-def read_state(stem: str) -> dict:
+def read_run_state(stem: str) -> State:
     """The state that was saved with checkpoint ``stem``, name -> array; empty where there is none.
 
     Raises:
@@ -156,14 +153,15 @@ def read_state(stem: str) -> dict:
         raise ISEError(f"checkpoint file {stem + STATE} is damaged ({error})") from error
 
 
-def load_pretrained(default: Callable) -> Callable:
+def wrap_load_pretrained(default: Callable) -> Callable:
     """Wrap PaddleClas's ``load_dygraph_pretrain``, which is what ``Global.pretrained_model`` is read by: a damaged
     file, or one that holds more than weights, is an error that names it instead of a traceback or of code that runs."""
 
     @functools.wraps(default)
-    def load(model, path, *arguments, **options):
+    def load(model: Any, path: str, *arguments: Any, **options: Any) -> None:
         if path.startswith(("http://", "https://")):
-            return default(model, path, *arguments, **options)
+            default(model, path, *arguments, **options)
+            return
         parameters = read_weights(path)
         for layer in model if isinstance(model, list) else [model]:
             if hasattr(layer, "set_dict"):
@@ -172,13 +170,13 @@ def load_pretrained(default: Callable) -> Callable:
     return load
 
 
-def load_whole(default: Callable) -> Callable:
-    """Wrap PaddleClas's ``init_model``: a resumed run gets sound files of its own architecture, the best metric so
-    far (PaddleClas's develop forgets it) and, as ``resumed_epoch`` and ``restored_state`` of the model, the epoch that
-    it goes on from and the state of the hook."""
+def wrap_init_model(default: Callable) -> Callable:
+    """Wrap PaddleClas's ``init_model``: a resumed run gets sound files of its own architecture, its state, and the best
+    metric so far, which PaddleClas's develop forgets."""
 
     @functools.wraps(default)
-    def init_model(config, net, optimizer=None, *arguments, **options):
+    def init_model(config: dict, net: nn.Layer, optimizer: Sequence | None = None, *arguments: Any,
+                   **options: Any) -> dict | None:
         stem = config.get("checkpoints")
         if not stem or optimizer is None:
             return default(config, net, optimizer, *arguments, **options)
@@ -186,18 +184,11 @@ def load_whole(default: Callable) -> Callable:
             state = verify(stem)
         except ISEError as error:
             raise ISEError(f"{error}; {_advice(stem)}") from error
-        model = unwrap(net)
-        parameters = read_weights(stem)
-        check_fit(model, parameters)
-        missing = [name for name in model.state_dict() if name not in parameters]
-        if missing:
-            raise ISEError(f"checkpoint {stem}.pdparams is of another architecture: it lacks {missing[0]} and "
-                           f"{len(missing) - 1} more parameters")
-        metric_info = default(config, net, optimizer, *arguments, **options)
-        model.resumed_epoch = int(metric_info["epoch"])
+        _check_architecture(unwrap(net), stem)
+        metric_info, run = default(config, net, optimizer, *arguments, **options), run_of(net)
+        run.load_state_dict(int(metric_info["epoch"]), state or None)
         if state:
-            model.restored_state = state
-            model.best_metric = metric_info["metric"] = float(state["best_metric"])
+            metric_info["metric"] = run.best_metric
         else:
             logger.warning(f"{stem} has no {STATE} beside it: the resumed run makes new pseudo labels and keeps no "
                            "best metric")
@@ -209,7 +200,16 @@ def load_whole(default: Callable) -> Callable:
     return init_model
 
 
-def _advice(stem):
+def _check_architecture(model: nn.Layer, stem: str) -> None:
+    parameters = read_weights(stem)
+    check_fit(model, parameters)
+    missing = [name for name in model.state_dict() if name not in parameters]
+    if missing:
+        raise ISEError(f"checkpoint {stem}.pdparams is of another architecture: it lacks {missing[0]} and "
+                       f"{len(missing) - 1} more parameters")
+
+
+def _advice(stem: str) -> str:
     """The newest sound checkpoint around a damaged one."""
     folder, sound = os.path.dirname(stem), []
     for name in os.listdir(folder or ".") if os.path.isdir(folder or ".") else ():

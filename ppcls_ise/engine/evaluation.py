@@ -13,12 +13,14 @@ from ..errors import ISEError
 from ..metric import ReIDMetric
 from .extraction import extract_features
 from .progress import Progress
-from .tables import run_report
+from .run import run_of
+from .tables import tables_of
 
-__all__ = ["choose_evaluation", "describe_rules", "log_best_and_last", "reid_evaluation", "query_and_gallery"]
+__all__ = ["describe_rules", "log_best_and_last", "reid_evaluation", "query_and_gallery",
+           "wrap_retrieval_eval"]
 
 
-def choose_evaluation(default: Callable) -> Callable:
+def wrap_retrieval_eval(default: Callable) -> Callable:
     """Wrap PaddleClas's ``retrieval_eval``: a config whose ``Metric.Eval`` is ReIDMetric gets the re-ID protocol."""
 
     def retrieval_eval(engine, epoch_id: int = 0) -> float:
@@ -32,14 +34,14 @@ def choose_evaluation(default: Callable) -> Callable:
     return retrieval_eval
 
 
-class Split(NamedTuple):
+class SplitFeatures(NamedTuple):
     """Features of one side of the evaluation, and what is known of its images."""
 
     features: np.ndarray  #: float32 [N, D]
     images: object  #: the data set: ``list``, ``pids``, ``camids``
 
 
-def query_and_gallery(engine) -> tuple[Split, Split]:
+def query_and_gallery(engine) -> tuple[SplitFeatures, SplitFeatures]:
     """Extract both with the engine's model, by ``Global.flip_test`` with their mirror images; one set serves as both.
 
     Returns:
@@ -51,7 +53,7 @@ def query_and_gallery(engine) -> tuple[Split, Split]:
         images = getattr(engine, f"{name}_dataloader").dataset
         settings = evaluation_loader_settings(engine.config["DataLoader"]["Eval"], name)
         features = extract_features(engine.model, images, name=name, flip=flip, **settings)
-        splits.append(Split(features.numpy(), images))
+        splits.append(SplitFeatures(features.numpy(), images))
     return splits[0], splits[-1]
 
 
@@ -82,11 +84,12 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
         logger.info(f"[Eval][Epoch {epoch_id}] {total - result['valid_queries']} queries have no image in the gallery "
                     "that may match them; they count in no figure")
     if engine.mode == "train":
-        run_report(engine).write_evaluation(epoch_id, figures)
+        tables_of(engine)  # those of a run that is not ISE's have not joined it yet
+        run_of(engine.model).after_evaluation(epoch_id, figures)
     return figures[settings.get("best_metric", "mAP")]
 
 
-def evaluation_rules(query: Split, gallery: Split, settings: dict) -> dict:
+def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dict) -> dict:
     """How ``Global`` wants query and gallery ranked: ``protocol``, ``own`` and ``distances`` of ``metric.evaluate``.
 
     Raises:
@@ -122,7 +125,7 @@ def describe_rules(rules: dict, settings: dict) -> str:
     return ", ".join(how)
 
 
-def evaluate_splits(metric: ReIDMetric, query: Split, gallery: Split, rules: dict) -> dict:
+def evaluate_splits(metric: ReIDMetric, query: SplitFeatures, gallery: SplitFeatures, rules: dict) -> dict:
     """Result of :func:`ppcls_ise.metric.evaluate` by :func:`evaluation_rules`."""
     sides = [(split.features, split.images.pids, _cameras(split)) for split in (query, gallery)]
     if any(camids is None for _, _, camids in sides):
@@ -151,7 +154,7 @@ def own_images(query, gallery) -> np.ndarray:
 
 def log_best_and_last(engine) -> None:
     """After training: the figures of the best and the last evaluated epoch, and by what the best was chosen."""
-    for line in run_report(engine).summarise(engine.config["Global"].get("best_metric", "mAP")):
+    for line in tables_of(engine).summarise(engine.config["Global"].get("best_metric", "mAP")):
         logger.info(f"[Eval] {line}")
 
 

@@ -9,13 +9,13 @@ from ..images.reading import file_digest
 from .loader_blocks import plain_block
 from .prepare import plain_dicts
 
-__all__ = ["export"]
+__all__ = ["export_model"]
 
 #: Of an earlier export, in the order they go; either Paddle writes a program of its own kind.
 FILES = ("inference.yml", "inference.onnx", "inference.json", "inference.pdmodel", "inference.pdiparams")
 
 
-def export(engine, onnx: bool = False) -> str:
+def export_model(engine, onnx: bool = False) -> str:
     """Export through PaddleClas's engine and write ``inference.yml``: what the model wants to be fed with.
 
     The model takes any batch and gives unit features; with ``Arch.export_normalize: False`` it gives the output of

@@ -7,14 +7,14 @@ from ppcls.utils.save_load import load_dygraph_pretrain
 
 from ..data.datasets import DATASETS
 from ..errors import ISEError
-from .evaluation import Split, evaluation_loader_settings
+from .evaluation import SplitFeatures, evaluation_loader_settings
 from .extraction import extract_features
 from .loader_blocks import plain_block
 
 __all__ = ["extract_splits"]
 
 
-def extract_splits(config: dict) -> dict[str, Split]:
+def extract_splits(config: dict) -> dict[str, SplitFeatures]:
     """Extract the features of all images that a config names, with the weights that it names.
 
     Args:
@@ -49,7 +49,7 @@ def extract_splits(config: dict) -> dict[str, Split]:
             continue
         flip = name != "train" and bool(config["Global"].get("flip_test"))
         features = extract_features(model, images, name=name, flip=flip, **evaluation_loader_settings({name: block}))
-        splits[name] = Split(features.numpy(), images)
+        splits[name] = SplitFeatures(features.numpy(), images)
     if len(evaluation) == 1 and "query" in splits:
         splits["gallery"] = splits["query"]
     if "query" not in splits or "gallery" not in splits:

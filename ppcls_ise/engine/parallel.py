@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import paddle
 import paddle.distributed as dist
@@ -10,9 +11,31 @@ from paddle import nn
 from ..arch.bn_groups import batch_norms
 from ..distributed.processes import unwrap
 from ..errors import ISEError
+from ..host.bridges import average_gradients_ourselves
 from ..images.listing import ImageList
+from .run import Hook
 
-__all__ = ["average_statistics", "check_equal", "require_same_images", "share_out"]
+__all__ = ["OneModel", "average_statistics", "check_equal", "require_same_images", "share_out"]
+
+
+class OneModel(Hook):
+    """Makes the processes hold one model: DataParallel averages gradients, but not BatchNorm's running statistics.
+
+    After every step it gives all processes the mean of the statistics; with ``Global.check_ranks`` it compares all
+    that they hold. It keeps no state.
+
+    Args:
+        engine: PaddleClas's Engine in train mode.
+    """
+
+    def __init__(self, engine: Any):
+        self.model = unwrap(engine.model)
+        self.check_ranks = bool(engine.config["Global"].get("check_ranks"))
+
+    def after_step(self) -> None:
+        average_statistics(self.model)
+        if self.check_ranks:
+            check_equal({**self.model.state_dict(), "centroids": self.model.head.memory.centroids})
 
 
 def require_same_images(images: ImageList) -> None:
@@ -38,7 +61,7 @@ def share_out(model: nn.Layer, rows: int) -> None:
         own.span_processes(own.bn_group_size // rows)
     if own.feature_cache:
         # The model averages the gradients itself, after its last group; DataParallel would after the first.
-        model.grad_need_sync = False
+        average_gradients_ourselves(model)
 
 
 @paddle.no_grad()

@@ -2,39 +2,40 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import paddle.distributed as dist
 from ppcls.utils import logger
 
-from ..distributed.processes import unwrap
 from ..errors import ISEError
+from ..host.bridges import weight_stems
 from ..metric import cluster_report
 from ..metric.epoch_table import EpochTable, best_epoch
-from .checkpoints import BEST, STATE, read_state
+from .checkpoints import BEST, STATE, read_run_state
+from .run import Hook, run_of
 
-__all__ = ["RunReport", "run_report"]
+__all__ = ["RunTables", "tables_of"]
 
 
-class RunReport:
+class RunTables(Hook):
     """Writes what an epoch gave: ``clusters.csv``, ``training.csv`` and ``evaluation.csv`` in the output folder.
 
-    Called on rank 0 after every clustering, on every process after the steps of an epoch and after every evaluation
-    in training. It keeps no state but the files: a resumed run goes on with them, less the rows of epochs after the one
-    that it goes on from.
+    Called after every clustering, after the steps of an epoch and after every evaluation in training. It keeps no state
+    but the files: a resumed run goes on with them, less the rows of epochs after the one that it goes on from.
 
     Args:
         engine: PaddleClas's Engine in train mode.
+        resumed_epoch: the epoch that the run goes on from; None for one from the start.
     """
 
-    def __init__(self, engine):
+    def __init__(self, engine: Any, resumed_epoch: int | None = None):
         self.engine = engine
-        resumed = getattr(unwrap(engine.model), "resumed_epoch", None)
         self.clusters, self.training, self.evaluation = tables = [
-            EpochTable(os.path.join(engine.output_dir, f"{name}.csv"), resumed)
+            EpochTable(os.path.join(engine.output_dir, f"{name}.csv"), resumed_epoch)
             for name in ("clusters", "training", "evaluation")]
-        if resumed is not None and dist.get_rank() == 0:
-            self._abandon_after(resumed, tables)
+        if resumed_epoch is not None and dist.get_rank() == 0:
+            self._abandon_after(resumed_epoch, tables)
 
     def _abandon_after(self, epoch, tables):
         """What lies here of epochs after the one that this run goes on from is of a run that ends there."""
@@ -46,51 +47,44 @@ class RunReport:
             logger.warning(f"going on from epoch {epoch}: {BEST} in {self.engine.output_dir} is of epoch {saved} of "
                            "the run before; it stays there until an epoch of this run is the best so far")
 
-    def write_clusters(self, epoch_id: int, labels: np.ndarray, images, previous: np.ndarray | None) -> dict:
-        """Describe a clustering.
-
-        Args:
-            labels: int ``[N]``, -1 = outlier.
-            images: the data set with ``pids`` and ``camids``, either of which may be None. Identities are only
-                compared with the labels here; nothing of it goes back into training.
-            previous: labels of the clustering before, or None.
-
-        Returns:
-            The figures of :func:`ppcls_ise.metric.cluster_report`.
-        """
-        if previous is not None and len(previous) != len(labels):
-            previous = None
-        figures = cluster_report(labels, images.pids, images.camids, previous)
-        self._write(self.clusters, "cluster", epoch_id, figures)
-        shown = ", ".join(f"{name}: {value:.3f}" for name, value in figures.items()
-                          if isinstance(value, float) and not name.startswith("size_"))
-        logger.info(f"[Cluster][Epoch {epoch_id}] {shown}")
-        return figures
-
-    def begin_epoch(self) -> None:
+    def before_epoch(self, epoch: int) -> None:
         """Remember the learning rate: PaddleClas sets the next epoch's before an epoch is over."""
         self.lr = float(self.engine.optimizer[-1].get_lr())
 
-    def write_training(self, epoch_id: int) -> None:
-        """Mean losses and lambda of the epoch's steps, and the learning rate it began with.
+    def after_clustering(self, epoch: int, labels: np.ndarray, previous: np.ndarray | None,
+                         figures: dict[str, float]) -> None:
+        """Describe a clustering by :func:`ppcls_ise.metric.cluster_report` and by what it reports of itself.
 
-        Called before PaddleClas clears its meters.
+        Identities, where they are known, are only compared with the labels; nothing of it goes back into training.
         """
+        if dist.get_rank():
+            return
+        data_set = self.engine.train_dataloader.dataset
+        if previous is not None and len(previous) != len(labels):
+            previous = None
+        figures = {**cluster_report(labels, data_set.pids, data_set.camids, previous), **figures}
+        self._write(self.clusters, "cluster", epoch, figures)
+        shown = ", ".join(f"{name}: {value:.3f}" for name, value in figures.items()
+                          if isinstance(value, float) and not name.startswith("size_"))
+        logger.info(f"[Cluster][Epoch {epoch}] {shown}")
+
+    def after_epoch(self, epoch: int) -> None:
+        """Mean losses and lambda of the epoch's steps, and the learning rate it began with."""
         # VisualDL has these already, step by step, from PaddleClas.
         if dist.get_rank() == 0:
             figures = {name: float(meter.avg) for name, meter in self.engine.output_info.items()}
-            self.training.put(epoch_id, {**figures, "lr": self.lr})
+            self.training.put(epoch, {**figures, "lr": self.lr})
 
-    def write_evaluation(self, epoch_id: int, figures: dict) -> None:
-        """Figures of an evaluation in training, name -> fraction."""
-        self._write(self.evaluation, "eval", epoch_id, figures)
+    def after_evaluation(self, epoch: int, figures: dict[str, float]) -> None:
+        """mAP, rank-k and what else was evaluated, as fractions."""
+        self._write(self.evaluation, "eval", epoch, figures)
 
-    def _write(self, table, group, epoch_id, figures):
+    def _write(self, table, group, epoch, figures):
         if dist.get_rank():
             return
-        table.put(epoch_id, figures)
+        table.put(epoch, figures)
         for name, value in figures.items():
-            logger.scaler(f"{group}/{name}", value, epoch_id, self.engine.vdl_writer)
+            logger.scaler(f"{group}/{name}", value, epoch, self.engine.vdl_writer)
 
     def best_epoch(self, best_metric: str) -> int | None:
         """The evaluated epoch with the highest figure, the first of equal ones; None before any evaluation.
@@ -101,12 +95,10 @@ class RunReport:
 
     def best_model_epoch(self) -> int | None:
         """The epoch of the ``best_model`` in the output folder; None where there is none that can be read."""
-        # PaddleClas's versions write to the folder itself or to one below.
-        parts = ((), (self.engine.config["Arch"]["name"],))
-        stems = [os.path.join(self.engine.output_dir, *part, BEST) for part in parts]
+        stems = weight_stems(self.engine.output_dir, self.engine.config["Arch"]["name"], BEST)
         written = {os.path.getmtime(stem + STATE): stem for stem in stems if os.path.isfile(stem + STATE)}
         try:
-            return int(read_state(written[max(written)])["epoch"]) if written else None
+            return int(read_run_state(written[max(written)])["epoch"]) if written else None
         except (ISEError, KeyError):
             return None
 
@@ -127,8 +119,7 @@ class RunReport:
         return lines
 
 
-def run_report(engine) -> RunReport:
-    """The one report of an engine's run."""
-    if not hasattr(engine, "run_report"):
-        engine.run_report = RunReport(engine)
-    return engine.run_report
+def tables_of(engine: Any) -> RunTables:
+    """The tables of an engine's run, which they join if they have not."""
+    run = run_of(engine.model)
+    return run.hook(RunTables) or run.join(RunTables(engine, run.resumed_epoch))

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from typing import Any
+
 from ppcls.engine.train.train import train_epoch
 
-from .hook import ClusterHook
+from ..host.bridges import call_after_step, forget_batches
+from .cluster_hook import ClusterHook
+from .parallel import OneModel
+from .run import Run, run_of
+from .scaler import LossScalerState
+from .tables import tables_of
 
 __all__ = ["train_epoch_ise"]
 
 
-def train_epoch_ise(engine, epoch_id: int, print_batch_step: int) -> None:
+def train_epoch_ise(engine: Any, epoch_id: int, print_batch_step: int) -> None:
     """``Global.train_mode: ise``: an epoch of ISE around PaddleClas's own step loop.
 
     Args:
@@ -15,11 +22,17 @@ def train_epoch_ise(engine, epoch_id: int, print_batch_step: int) -> None:
         epoch_id: counted from 1.
         print_batch_step: steps between log lines.
     """
-    if not hasattr(engine, "cluster_hook"):
-        engine.cluster_hook = ClusterHook(engine)
-    engine.cluster_hook.before_epoch(epoch_id)
-    # develop keeps its iterator over epochs: it would go on with the batches of the old pseudo labels.
-    if hasattr(engine, "train_dataloader_iter"):
-        del engine.train_dataloader_iter
+    run = run_of(engine.model)
+    if run.hook(ClusterHook) is None:
+        _begin(run, engine)
+    run.before_epoch(epoch_id)
+    forget_batches(engine)
     train_epoch(engine, epoch_id, print_batch_step)
-    engine.cluster_hook.after_epoch(epoch_id)
+    run.after_epoch(epoch_id)
+
+
+def _begin(run: Run, engine: Any) -> None:
+    tables_of(engine)
+    for hook in (ClusterHook(engine), OneModel(engine), LossScalerState(engine)):
+        run.join(hook)
+    call_after_step(engine, run.after_step)

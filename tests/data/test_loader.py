@@ -8,6 +8,7 @@ import numpy as np
 import paddle
 import pytest
 from helpers import ROOT, shared
+from training import cluster_hook
 
 from ppcls_ise.engine import ClusterHook
 from ppcls_ise.engine import parallel as distributed
@@ -114,7 +115,7 @@ CAMERAS = r"DataLoader.Train.dataset.cameras=cam(?P<camid>\d+)"
 
 
 def same_training(labelled, hidden, losses):
-    return (np.array_equal(labelled[0].cluster_hook.labels, hidden[0].cluster_hook.labels)
+    return (np.array_equal(cluster_hook(labelled[0]).labels, cluster_hook(hidden[0]).labels)
             and losses(labelled[1]) == losses(hidden[1]) != [])
 
 
@@ -148,7 +149,7 @@ def test_the_folder_config_needs_nothing_but_the_folder(people, tmp_path):
         "DataLoader.Train.loader.num_workers=0", "DataLoader.Cluster.loader.num_workers=0"])
     engine = Engine(prepare_config(config, "train"), mode="train")
     engine.train()
-    assert engine.cluster_hook.plain_images.in_memory and engine.cluster_hook.plain_images.camids is None
+    assert cluster_hook(engine).plain_data_set.in_memory and cluster_hook(engine).plain_data_set.camids is None
     assert next(tmp_path.rglob("latest.pdparams")).exists()
     with pytest.raises(ValueError, match="DataLoader.Eval is missing.*eval_during_train: False"):
         prepare_config(config, "eval")
@@ -161,5 +162,5 @@ def test_cuhk03_with_hidden_labels_gives_the_same_pseudo_labels_and_losses(train
     common = ["Global.epochs=1", "Global.iter_per_epoch=2", "Cluster.k1=20", "Cluster.k2=6"]
     labelled = train(f"Global.image_root={root}", *common, name="labelled")
     hidden = train(*unlabeled(tmp_path / "hidden"), CAMERAS, "DataLoader.Train.dataset.cache=ram", *common)
-    assert len(labelled[0].cluster_hook.labels) == 1913 and labelled[0].cluster_hook.labels.max() > 20
+    assert len(cluster_hook(labelled[0]).labels) == 1913 and cluster_hook(labelled[0]).labels.max() > 20
     assert same_training(labelled, hidden, losses)

@@ -7,10 +7,10 @@ import numpy as np
 import paddle
 import pytest
 
-from ppcls_ise.engine import checkpoints
-from ppcls_ise.engine.hook import ClusterHook
-from ppcls_ise.engine.tables import RunReport
+from ppcls_ise.engine import checkpoints, run_of
+from ppcls_ise.engine.tables import RunTables
 from ppcls_ise.errors import ISEError
+from ppcls_ise.host.bridges import loss_scaler
 
 
 def weights(folder, name="latest"):
@@ -45,7 +45,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(train, overrides):
 def test_a_worse_epoch_does_not_become_the_best_model_of_a_resumed_run(train):
     first, _ = train("Global.epochs=1", "Global.eval_during_train=True", name="first")
     stem = str(next(pathlib.Path(first.output_dir).rglob("latest.pdparams")))[:-9]
-    first.model.best_metric = 1.0  # no epoch is better than that
+    run_of(first.model).best_metric = 1.0  # no epoch is better than that
     from ppcls.utils import save_load
 
     save_load.save_model(first.model, first.optimizer, {"metric": 0.5, "epoch": 1}, os.path.dirname(stem),
@@ -96,13 +96,13 @@ def test_of_equal_epochs_the_first_is_the_best_model(tmp_path):
 
     model = paddle.nn.Linear(3, 2)
     optimizer = paddle.optimizer.Adam(parameters=model.parameters())
-    kept, report = [], RunReport(types.SimpleNamespace(output_dir=str(tmp_path), model=model, vdl_writer=None,
+    kept, report = [], RunTables(types.SimpleNamespace(output_dir=str(tmp_path), model=model, vdl_writer=None,
                                                        config={"Global": {}, "Arch": {"name": "ISEModel"}}))
     for epoch, metric in enumerate([0.5, 0.5, 0.25, 0.75, 0.75], 1):
-        report.write_evaluation(epoch, {"mAP": metric})
+        report.after_evaluation(epoch, {"mAP": metric})
         save_load.save_model(model, [optimizer], {"metric": metric, "epoch": epoch}, str(tmp_path),
                              prefix="best_model")
-        kept.append(int(checkpoints.read_state(str(tmp_path / "best_model"))["epoch"]))
+        kept.append(int(checkpoints.read_run_state(str(tmp_path / "best_model"))["epoch"]))
         assert report.best_epoch("mAP") == report.best_model_epoch() == kept[-1]
     assert kept == [1, 1, 1, 4, 4]
 
@@ -161,7 +161,7 @@ def test_a_damaged_file_is_named_with_the_newest_sound_checkpoint(saved, part):
     content[len(content) // 2] ^= 255
     pathlib.Path(stem + part).write_bytes(content)
     with pytest.raises(ISEError, match=f"latest{part} is damaged") as error:
-        checkpoints.load_whole(None)({"checkpoints": stem}, None, [])
+        checkpoints.wrap_init_model(None)({"checkpoints": stem}, None, [])
     assert f"Global.checkpoints={os.path.dirname(stem)}/epoch_2 (epoch 2)" in str(error.value)
 
 
@@ -212,7 +212,6 @@ def test_groups_and_cache_train_and_resume(train):
 
 def test_a_loss_scaler_without_a_state_is_none():
     # PaddleClas's develop has one where AMP is off: a run could not save.
-    hook = ClusterHook.__new__(ClusterHook)
     for scaler in (object(), None, paddle.amp.GradScaler()):
-        hook.engine = types.SimpleNamespace(scaler=scaler)
-        assert (hook._loss_scaler() is None) == (not isinstance(scaler, paddle.amp.GradScaler))
+        found = loss_scaler(types.SimpleNamespace(scaler=scaler))
+        assert (found is None) == (not isinstance(scaler, paddle.amp.GradScaler))

@@ -8,7 +8,7 @@ from helpers import ROOT
 
 from ppcls_ise.clustering.re_ranking import ReRanking
 from ppcls_ise.engine import extract_features, load_config, prepare_config
-from ppcls_ise.engine.evaluation import Split, describe_rules, evaluate_splits, evaluation_rules, own_images
+from ppcls_ise.engine.evaluation import SplitFeatures, describe_rules, evaluate_splits, evaluation_rules, own_images
 from ppcls_ise.errors import ISEError
 from ppcls_ise.metric import ReIDMetric, evaluate
 
@@ -21,7 +21,7 @@ class Paths(types.SimpleNamespace):
 def split(features, pids, camids, names, root="data"):
     images = types.SimpleNamespace(pids=np.array(pids), camids=None if camids is None else np.array(camids),
                                    list=Paths(root=root, names=names))
-    return Split(np.array(features, np.float32), images)
+    return SplitFeatures(np.array(features, np.float32), images)
 
 
 def unit(*angles):

@@ -9,7 +9,8 @@ import pytest
 from helpers import ROOT
 
 from ppcls_ise.engine import log_best_and_last
-from ppcls_ise.engine.tables import RunReport, run_report
+from ppcls_ise.engine.run import Run
+from ppcls_ise.engine.tables import RunTables, tables_of
 from ppcls_ise.metric import cluster_report
 from ppcls_ise.metric.epoch_table import EpochTable, best_epoch, read_table
 from ppcls_ise.visualize import cluster_history
@@ -66,8 +67,11 @@ def test_training_leaves_its_figures(train):
 
 
 def engine(tmp_path, resumed=None, **settings):
-    model = types.SimpleNamespace() if resumed is None else types.SimpleNamespace(resumed_epoch=resumed)
-    return types.SimpleNamespace(output_dir=str(tmp_path), vdl_writer=None, mode="train", model=model,
+    run, data_set = Run(), types.SimpleNamespace(pids=None, camids=None)
+    run.resumed_epoch = resumed
+    return types.SimpleNamespace(output_dir=str(tmp_path), vdl_writer=None, mode="train",
+                                 model=types.SimpleNamespace(ise_run=run),
+                                 train_dataloader=types.SimpleNamespace(dataset=data_set),
                                  config={"Global": settings, "Arch": {"name": "ISEModel"}})
 
 
@@ -92,7 +96,7 @@ def test_best_and_last_are_told(tmp_path, lines):
     log_best_and_last(run)
     assert not lines  # nothing was evaluated
     for epoch, mean_ap, rank1 in ((1, 0.1, 0.5), (2, 0.2, 0.7), (3, 0.3, 0.6)):
-        run.run_report.write_evaluation(epoch, {"mAP": mean_ap, "rank1": rank1})
+        tables_of(run).after_evaluation(epoch, {"mAP": mean_ap, "rank1": rank1})
     log_best_and_last(run)
     assert lines[0] == "[Eval] last epoch 3: mAP: 0.30000, rank1: 0.60000"
     assert lines[1] == "[Eval] best epoch 2: mAP: 0.20000, rank1: 0.70000"
@@ -101,30 +105,30 @@ def test_best_and_last_are_told(tmp_path, lines):
     best_model(tmp_path / "ISEModel", 2)
     log_best_and_last(run)
     assert lines[4:] == lines[:3]
-    resumed = RunReport(engine(tmp_path, resumed=3))
+    resumed = tables_of(engine(tmp_path, resumed=3))
     assert resumed.best_epoch("rank1") == 2 and resumed.evaluation.rows[2]["rank1"] == 0.7
-    resumed.write_clusters(4, np.array([0, 0]), types.SimpleNamespace(pids=None, camids=None), None)
-    assert RunReport(engine(tmp_path)).best_epoch("mAP") is None
+    resumed.after_clustering(4, np.array([0, 0]), None, {})
+    assert tables_of(engine(tmp_path)).best_epoch("mAP") is None
 
 
 def test_a_resumed_run_forgets_the_epochs_that_it_abandons(tmp_path, lines):
     run = engine(tmp_path)
     for epoch, mean_ap in enumerate([0.2, 0.5, 0.4, 0.6], 1):
-        for table in (RunReport.write_evaluation, lambda report, *row: report.training.put(*row),
+        for table in (RunTables.after_evaluation, lambda report, *row: report.training.put(*row),
                       lambda report, *row: report.clusters.put(*row)):
-            table(run_report(run), epoch, {"mAP": mean_ap})
+            table(tables_of(run), epoch, {"mAP": mean_ap})
     best_model(tmp_path, 4)
-    RunReport(engine(tmp_path, resumed=4))
+    tables_of(engine(tmp_path, resumed=4))
     assert not lines  # nothing is abandoned
     resumed = engine(tmp_path, resumed=3)
-    report = run_report(resumed)
+    report = tables_of(resumed)
     assert lines[0].startswith("going on from epoch 3: rows of later epochs were removed from clusters.csv, "
                                "training.csv, evaluation.csv")
     assert "best_model in" in lines[1] and "is of epoch 4 of the run before" in lines[1]
     # At once, not with the first row: a run that is killed before that leaves no mixture.
     for name in ("clusters", "training", "evaluation"):
         assert list(read_table(f"{tmp_path}/{name}.csv")) == [1, 2, 3]
-    report.write_evaluation(4, {"mAP": 0.3})
+    report.after_evaluation(4, {"mAP": 0.3})
     del lines[:]
     log_best_and_last(resumed)
     assert lines[0] == "[Eval] last epoch 4: mAP: 0.30000" and lines[1] == "[Eval] best epoch 2: mAP: 0.50000"
@@ -146,18 +150,17 @@ def test_a_run_that_goes_on_from_epoch_1_of_3(train):
         assert list(read_table(f"{whole.output_dir}/{name}.csv")) == [1, 2], name
     assert list(cluster_history(whole.output_dir)) == [1, 2]  # though the record of epoch 3 is there
     assert (pathlib.Path(whole.output_dir) / "pseudo_labels" / "epoch_3.npz").exists()
-    assert run_report(resumed).summarise("mAP")[0].startswith("last epoch 2:")
+    assert tables_of(resumed).summarise("mAP")[0].startswith("last epoch 2:")
 
 
 def test_clusters_without_identities(tmp_path):
-    report = RunReport(engine(tmp_path))
-    images = types.SimpleNamespace(pids=None, camids=None)
-    report.write_clusters(1, np.array([0, 0, -1]), images, None)
+    report = tables_of(engine(tmp_path))
+    report.after_clustering(1, np.array([0, 0, -1]), None, {})
     # Another number of images, as after a change of the data set: churn means nothing then.
-    report.write_clusters(2, np.array([0, 0, -1, 1]), images, previous=np.array([0, 0, -1]))
+    report.after_clustering(2, np.array([0, 0, -1, 1]), np.array([0, 0, -1]), {"links": 3.0})
     assert read_table(str(tmp_path / "clusters.csv"))[2] == {
         "epoch": 2, "clusters": 2, "outliers": 1, "size_min": 1, "size_q25": 1.25, "size_median": 1.5,
-        "size_q75": 1.75, "size_max": 2}
+        "size_q75": 1.75, "size_max": 2, "links": 3}
 
 
 def test_visualdl_may_be_absent():

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 from slow_evaluation import twin
+from training import cluster_hook
 
 from ppcls_ise.clustering import cluster_centroids
 from ppcls_ise.engine import ClusterHook
@@ -20,7 +21,7 @@ def test_two_epochs_log_save_and_write_their_labels(train, losses):
     assert next((engine_output(engine)).rglob("latest.pdparams")).exists()
     record = np.load(engine_output(engine) / "pseudo_labels" / "epoch_2.npz")
     assert len(record["labels"]) == len(record["paths"]) == len(engine.train_dataloader.dataset)
-    assert np.array_equal(record["labels"], engine.cluster_hook.labels)
+    assert np.array_equal(record["labels"], cluster_hook(engine).labels)
 
 
 def engine_output(engine):
@@ -59,7 +60,7 @@ def test_the_memory_moves_with_the_steps_and_the_neck_keeps_its_bias(train, monk
     engine, _ = train("Global.epochs=1")
     head, neck = engine.model.head, engine.model.neck.feat_bn
     assert head.step == 3
-    started = cluster_centroids(engine.first_features, engine.cluster_hook.labels)
+    started = cluster_centroids(engine.first_features, cluster_hook(engine).labels)
     moved = np.abs(head.memory.centroids.numpy() - started).max(axis=1) > 1e-3
     assert 4 <= moved.sum() <= 12  # the clusters of three batches of four, and no other
     assert np.allclose(np.linalg.norm(head.memory.centroids.numpy(), axis=1), 1, atol=1e-5)
@@ -87,7 +88,7 @@ def test_no_cluster_tells_distances_and_an_eps_that_works(train):
 
 def test_one_cluster_trains_without_supports_and_says_so(train, losses):
     engine, lines = train("Cluster.eps=0.999", "Global.epochs=1", "Cluster.k1=60")
-    assert engine.cluster_hook.labels.max() == 0
+    assert cluster_hook(engine).labels.max() == 0
     assert any("without support samples" in line for line in lines)
     assert any("fewer clusters" in line for line in lines)
     assert all(np.isfinite(float(value)) for step in losses(lines) for _, value in step)
@@ -95,10 +96,10 @@ def test_one_cluster_trains_without_supports_and_says_so(train, losses):
 
 def test_fewer_other_clusters_than_supports_and_eps_auto(train):
     engine, lines = train("Arch.Head.topk=90", "Cluster.eps=auto", "Global.iter_per_epoch=1")
-    assert 0 < engine.cluster_hook.labels.max() < 90
+    assert 0 < cluster_hook(engine).labels.max() < 90
     assert sum("no 90 others" in line and "without support samples" in line for line in lines) == 2
     told = [line.split("INFO: ")[-1] for line in lines if "eps auto" in line]
-    assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {engine.cluster_hook.eps}, kept from now on"]
+    assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {cluster_hook(engine).eps}, kept from now on"]
 
 
 def test_all_protocols_evaluate(train):

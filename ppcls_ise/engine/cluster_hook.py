@@ -1,0 +1,122 @@
+"""The clustering hook: new pseudo labels, and everything that hangs on them."""
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import Any
+
+import numpy as np
+import paddle
+import paddle.distributed as dist
+from ppcls.utils import logger
+from ppcls.utils.misc import AverageMeter
+
+from ..distributed.processes import unwrap
+from ..errors import ISEError
+from ..host.bridges import update_freq
+from .cluster_settings import ClusterSettings
+from .clustering import cluster_images
+from .evaluation import evaluation_loader_settings
+from .extraction import extract_features
+from .loader_blocks import plain_block
+from .parallel import require_same_images, share_out
+from .run import Hook, State
+
+__all__ = ["ClusterHook"]
+
+
+class ClusterHook(Hook):
+    """Refreshes the pseudo labels and everything that hangs on them.
+
+    Before an epoch: extraction, clustering, memory, batches. After a step: the memory follows it. State it keeps:
+    ``labels``, the pseudo labels in force, one per training image, and ``eps``, the radius they were found with (None
+    before the first clustering; chosen there if ``Cluster.eps`` is auto); the memory and its step are the head's.
+
+    Args:
+        engine: PaddleClas's Engine in train mode.
+    """
+
+    def __init__(self, engine: Any):
+        self.engine = engine
+        self.settings = ClusterSettings.from_config(engine.config)
+        self.head = unwrap(engine.model).head
+        self.data_set = engine.train_dataloader.dataset
+        require_same_images(self.data_set.list)
+        self.sampler = engine.train_dataloader.batch_sampler
+        self.labels: np.ndarray | None = None
+        self.eps: float | None = None
+        plain = plain_block(engine.config)
+        self.plain_data_set = self.data_set.with_transforms(plain["dataset"]["transform_ops"])
+        self.loader_settings = evaluation_loader_settings({"Query": plain})
+        share_out(engine.model, self.sampler.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of an epoch."""
+        return len(self.sampler) // update_freq(self.engine)
+
+    def before_epoch(self, epoch: int) -> None:
+        """Cluster if it is time to, and draw the batches."""
+        # What happens in an epoch depends on its number, not on what was drawn before it: so it can be repeated.
+        seed = [self.sampler.seed, epoch, dist.get_rank()]
+        _seed_generators(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        if self.labels is None or (epoch - 1) % self.settings.interval == 0:
+            found, previous = self._cluster(epoch), self.labels
+            self.labels, self.eps = found.labels, found.eps
+            self.run.after_clustering(epoch, found.labels, previous, {})
+            self._start_epoch(found.centroids, (epoch - 1) * self.steps_per_epoch)
+            if self.head.active_topk < self.head.topk:
+                logger.warning(f"[Cluster][Epoch {epoch}] {len(found.centroids)} cluster(s): no {self.head.topk} "
+                               "others to interpolate to, so this epoch trains without support samples; a smaller "
+                               "Cluster.eps gives more clusters")
+        clusters = self.sampler.start_epoch(self.labels, self.data_set.camids, epoch)
+        if clusters < self.sampler.clusters_per_batch:
+            logger.warning(f"[Cluster][Epoch {epoch}] fewer clusters than the {self.sampler.clusters_per_batch} of "
+                           f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
+
+    def _start_epoch(self, centroids, step):
+        total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
+        self.head.start_epoch(paddle.to_tensor(centroids), step, total)
+
+    def after_step(self) -> None:
+        """Show lambda in PaddleClas's log line, and let the memory follow the step."""
+        if self.head.topk:
+            meter = self.engine.output_info.setdefault("lambda", AverageMeter("lambda", "7.5f"))
+            meter.update(2 * self.head.degree)
+        self.head.after_step()
+
+    def state_dict(self) -> State:
+        """``labels`` int64 [N], ``images`` (checksum of their names), ``eps``, and of the head ``centroids`` float32
+        [K, D] and ``step``."""
+        return {"labels": self.labels, "images": self.data_set.list.checksum(), "eps": self.eps,
+                "step": self.head.step, "centroids": self.head.memory.centroids.numpy()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what :meth:`state_dict` returned.
+
+        Raises:
+            ISEError: if it is of other training images.
+        """
+        if len(state["labels"]) != len(self.data_set) or state["images"] != self.data_set.list.checksum():
+            raise ISEError(f"Global.checkpoints is of a run on {len(state['labels'])} training images, other than the "
+                           f"{len(self.data_set)} here; resume with the same images, or start from its weights with "
+                           "Global.pretrained_model")
+        self.labels, self.eps = state["labels"], float(state["eps"])
+        self._start_epoch(state["centroids"], int(state["step"]))
+
+    def _extract(self):
+        return extract_features(self.engine.model, self.plain_data_set, name="train", **self.loader_settings)
+
+    def _cluster(self, epoch):
+        started = time.time()
+        features = self._extract()
+        record = os.path.join(self.engine.output_dir, "pseudo_labels", f"epoch_{epoch}.npz")
+        return cluster_images(features, self.data_set.list.names, self.settings, self.eps, record,
+                               f"[Cluster][Epoch {epoch}]", {"extraction": time.time() - started})
+
+
+def _seed_generators(seed):
+    paddle.seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)

@@ -1,0 +1,94 @@
+"""Where we reach into PaddleClas: every row of the table on the host that is installed."""
+import ast
+import importlib
+import subprocess
+import sys
+
+import pytest
+from helpers import ROOT
+
+from ppcls_ise.host.table import TABLE, Row, broken, resolve
+
+HOST = ("ppcls", "paddle")
+
+
+def name(row):
+    return f"{row.kind} {row.target}"
+
+
+@pytest.fixture(scope="module")
+def complaints():
+    """Row -> what broke, asked in a process where nothing is registered."""
+    code = ("from ppcls_ise.host import activate; activate()\n"
+            "from ppcls_ise.host.bridges import stand_in_for_visualdl; stand_in_for_visualdl()\n"
+            "from ppcls_ise.host.table import TABLE, broken\n"
+            "print('rows:', [broken(row) for row in TABLE])")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    return dict(zip(TABLE, ast.literal_eval(result.stdout.split("rows: ")[-1])))
+
+
+@pytest.mark.parametrize("row", TABLE, ids=name)
+def test_the_row_holds_on_this_host(row, complaints):
+    assert complaints[row] is None, complaints[row]
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.kind != "used"], ids=name)
+def test_the_row_is_done(row):
+    module, _, target = row.target.partition(":")
+    place, ours = importlib.import_module(module), resolve(row.ours)
+    if module == "visualdl" and place.LogWriter is not ours:
+        pytest.skip("VisualDL is installed")
+    if row.kind == "wrapped":
+        if not hasattr(place, target):
+            pytest.skip(f"only in {row.versions}")
+        # The replacement is a function that was made in our wrapper.
+        assert getattr(place, target).__code__ in ours.__code__.co_consts
+    else:
+        assert getattr(place, target) is ours
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.kind == "used"], ids=name)
+def test_who_relies_on_it_exists(row):
+    assert callable(resolve(row.ours))
+
+
+@pytest.mark.parametrize("row, complaint", [
+    (Row("ppcls.utils.save_load:save_models", "wrapped", "a:b", "why"), "has no attribute 'save_models'"),
+    (Row("ppcls.no_such_module:save_model", "wrapped", "a:b", "why"), "No module named 'ppcls.no_such_module'"),
+    (Row("ppcls.utils.config:AttrDict", "used", "a:b", "why", mentions=("deepcopies",)), "no longer says 'deepcopies'"),
+    (Row("ppcls.utils.config:AttrDict", "used", "a:b", "why", versions="2.4.2", mentions=("deepcopies",)), None),
+    (Row("ppcls.utils.config:Attr", "used", "a:b", "why", versions="develop"), None)])
+def test_a_row_that_no_longer_holds_is_named(row, complaint):
+    found = broken(row)
+    assert (found is None) if complaint is None else (complaint in found and row.target in found and "why" in found)
+
+
+def test_nobody_else_puts_something_in_the_place_of_a_name():
+    """Setting an attribute of a module, or of a class, of theirs."""
+    for path in (ROOT / "ppcls_ise").rglob("*.py"):
+        if "host" in path.relative_to(ROOT / "ppcls_ise").parts:
+            continue
+        tree = ast.parse(path.read_text())
+        theirs = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                theirs |= {alias.asname or alias.name.partition(".")[0] for alias in node.names
+                           if alias.name.partition(".")[0] in HOST}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module.partition(".")[0] in HOST:
+                theirs |= {alias.asname or alias.name for alias in node.names}
+        for node in ast.walk(tree):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            for target in targets:
+                root = target
+                while isinstance(root, ast.Attribute):
+                    root = root.value
+                if isinstance(target, ast.Attribute) and isinstance(root, ast.Name):
+                    assert root.id not in theirs, f"{path.name}:{node.lineno}"
+        assert "unittest" not in path.read_text(), path
+
+
+def test_versions_are_known_to_the_host_only():
+    for path in (ROOT / "ppcls_ise").rglob("*.py"):
+        if "host" not in path.relative_to(ROOT / "ppcls_ise").parts:
+            assert "paddle.__version__" not in path.read_text() and "importlib.metadata" not in path.read_text(), path
