@@ -25,7 +25,7 @@ def main():
     arguments = parser.parse_args()
     config = prepare_config(load_config(arguments.config, arguments.override), "train")
     splits = extract_splits(config)
-    sides = [(split.features, split.images.pids, split.images.camids)
+    sides = [(split.features, split.data_set.pids, split.data_set.camids)
              for split in (splits["query"], splits["gallery"])]
     row = {}
     for protocol in PROTOCOLS:
@@ -33,7 +33,7 @@ def main():
         row[f"{protocol} mAP"], row[f"{protocol} rank-1"] = 100 * result["mAP"], 100 * result["cmc"][0]
     settings, train = ClusterSettings.from_config(config), splits["train"]
     labels = pseudo_labels(train.features, settings.eps, settings.min_samples, settings.k1, settings.k2)
-    row.update(cluster_report(labels, train.images.pids, train.images.camids))
+    row.update(cluster_report(labels, train.data_set.pids, train.data_set.camids))
     for name, value in row.items():
         print(f"{name:22} {value:.3f}" if isinstance(value, float) else f"{name:22} {value}")
 

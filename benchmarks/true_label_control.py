@@ -22,7 +22,7 @@ from ppcls_ise.engine import ClusterHook, load_config, prepare_config  # noqa: E
 
 
 def true_labels(hook, _features, _epoch_id):
-    return np.unique(hook.images.pids, return_inverse=True)[1]
+    return np.unique(hook.data_set.pids, return_inverse=True)[1]
 
 
 def main():

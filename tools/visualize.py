@@ -49,9 +49,9 @@ def report(config, folder=None, queries=8):
 
     settings, output = config["Global"], config["Global"]["output_dir"]
     splits = extract_splits(config)
-    sets = {name: ImageSet(split.features, split.images.pids, split.images.camids,
-                           [split.images.list.path(i) for i in range(len(split.images))], split.images.list.cameras)
-            for name, split in splits.items()}
+    sets = {name: ImageSet(split.features, data.pids, data.camids, [data.list.path(i) for i in range(len(data))],
+                           data.list.cameras)
+            for name, split in splits.items() for data in (split.data_set,)}
     say("clusters")
     cluster, eps = ClusterSettings.from_config(config), None
     if cluster.eps == "auto" and settings["pretrained_model"]:

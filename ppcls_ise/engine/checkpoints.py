@@ -75,7 +75,8 @@ def save_whole(write: Callable[[str], None], folder: str, prefix: str, state: St
     inner = next(place for place, _, names in os.walk(staging) if prefix + ".pdparams" in names)
     final = os.path.normpath(os.path.join(folder, os.path.relpath(inner, staging)))
     stem = os.path.join(inner, prefix)
-    np.savez(stem + STATE, **state, **{"crc32" + part: _crc32(stem + part) for part in PARTS})
+    state = {**state, **{"crc32" + part: _crc32(stem + part) for part in PARTS}}
+    np.savez(stem + STATE, **state)
     os.makedirs(final, exist_ok=True)
     settle(os.path.join(final, prefix))  # before a newer one takes its place
     _sync(inner)
@@ -84,7 +85,7 @@ def save_whole(write: Callable[[str], None], folder: str, prefix: str, state: St
     settle(os.path.join(final, prefix))
 
 
-def _crc32(path):
+def _crc32(path: str) -> int:
     checksum = 0
     with open(path, "rb") as file:
         while block := file.read(1 << 22):
@@ -92,7 +93,7 @@ def _crc32(path):
     return checksum
 
 
-def _sync(folder):
+def _sync(folder: str) -> None:
     """To the disk itself: a power cut is no kinder than a kill."""
     for inner, _, names in os.walk(folder):
         for path in (*(os.path.join(inner, name) for name in names), inner):

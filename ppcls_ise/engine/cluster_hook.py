@@ -16,7 +16,7 @@ from ..distributed.processes import unwrap
 from ..errors import ISEError
 from ..host.bridges import update_freq
 from .cluster_settings import ClusterSettings
-from .clustering import cluster_images
+from .clustering import Clustering, cluster_images
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 from .loader_blocks import plain_block
@@ -75,7 +75,7 @@ class ClusterHook(Hook):
             logger.warning(f"[Cluster][Epoch {epoch}] fewer clusters than the {self.sampler.clusters_per_batch} of "
                            f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
 
-    def _start_epoch(self, centroids, step):
+    def _start_epoch(self, centroids: np.ndarray, step: int) -> None:
         total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
         self.head.start_epoch(paddle.to_tensor(centroids), step, total)
 
@@ -105,10 +105,10 @@ class ClusterHook(Hook):
         self.labels, self.eps = state["labels"], float(state["eps"])
         self._start_epoch(state["centroids"], int(state["step"]))
 
-    def _extract(self):
+    def _extract(self) -> paddle.Tensor:
         return extract_features(self.engine.model, self.plain_data_set, name="train", **self.loader_settings)
 
-    def _cluster(self, epoch):
+    def _cluster(self, epoch: int) -> Clustering:
         started = time.time()
         features = self._extract()
         record = os.path.join(self.engine.output_dir, "pseudo_labels", f"epoch_{epoch}.npz")
@@ -116,7 +116,7 @@ class ClusterHook(Hook):
                                f"[Cluster][Epoch {epoch}]", {"extraction": time.time() - started})
 
 
-def _seed_generators(seed):
+def _seed_generators(seed: int) -> None:
     paddle.seed(seed)
     np.random.seed(seed)
     random.seed(seed)

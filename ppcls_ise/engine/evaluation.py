@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 from ppcls.utils import logger
 
 from ..clustering.re_ranking import ReRanking
+from ..data import ReIDImages
 from ..distributed.processes import on_first_process
 from ..errors import ISEError
+from ..images.listing import ImageList
 from ..metric import ReIDMetric
 from .extraction import extract_features
 from .progress import Progress
@@ -23,7 +25,7 @@ __all__ = ["describe_rules", "log_best_and_last", "reid_evaluation", "query_and_
 def wrap_retrieval_eval(default: Callable) -> Callable:
     """Wrap PaddleClas's ``retrieval_eval``: a config whose ``Metric.Eval`` is ReIDMetric gets the re-ID protocol."""
 
-    def retrieval_eval(engine, epoch_id: int = 0) -> float:
+    def retrieval_eval(engine: Any, epoch_id: int = 0) -> float:
         metrics = engine.eval_metric_func.metric_func_list
         if any(isinstance(metric, ReIDMetric) for metric in metrics):
             if len(metrics) > 1:
@@ -38,10 +40,10 @@ class SplitFeatures(NamedTuple):
     """Features of one side of the evaluation, and what is known of its images."""
 
     features: np.ndarray  #: float32 [N, D]
-    images: object  #: the data set: ``list``, ``pids``, ``camids``
+    data_set: ReIDImages
 
 
-def query_and_gallery(engine) -> tuple[SplitFeatures, SplitFeatures]:
+def query_and_gallery(engine: Any) -> tuple[SplitFeatures, SplitFeatures]:
     """Extract both with the engine's model, by ``Global.flip_test`` with their mirror images; one set serves as both.
 
     Returns:
@@ -50,14 +52,14 @@ def query_and_gallery(engine) -> tuple[SplitFeatures, SplitFeatures]:
     flip = bool(engine.config["Global"].get("flip_test", False))
     splits = []
     for name in ("gallery_query",) if engine.gallery_query_dataloader is not None else ("query", "gallery"):
-        images = getattr(engine, f"{name}_dataloader").dataset
+        data_set = getattr(engine, f"{name}_dataloader").dataset
         settings = evaluation_loader_settings(engine.config["DataLoader"]["Eval"], name)
-        features = extract_features(engine.model, images, name=name, flip=flip, **settings)
-        splits.append(SplitFeatures(features.numpy(), images))
+        features = extract_features(engine.model, data_set, name=name, flip=flip, **settings)
+        splits.append(SplitFeatures(features.numpy(), data_set))
     return splits[0], splits[-1]
 
 
-def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
+def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     """Extract query and gallery with the engine's model and evaluate; logs all figures.
 
     ``Global.protocol``, ``Global.flip_test`` and ``Global.re_ranking`` say how.
@@ -71,15 +73,15 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     settings = engine.config["Global"]
     query, gallery = query_and_gallery(engine)
 
-    def evaluated():
+    def evaluated() -> tuple[dict, str]:
         rules = evaluation_rules(query, gallery, settings)
         return evaluate_splits(metric, query, gallery, rules), describe_rules(rules, settings)
 
     result, how = on_first_process(evaluated)
     figures = metric.summary(result)
-    total = len(query.images)
+    total = len(query.data_set)
     logger.info(f"[Eval][Epoch {epoch_id}][Avg]" + ", ".join(f"{name}: {v:.5f}" for name, v in figures.items())
-                + f", queries: {result['valid_queries']} of {total}, gallery: {len(gallery.images)}, {how}")
+                + f", queries: {result['valid_queries']} of {total}, gallery: {len(gallery.data_set)}, {how}")
     if result["valid_queries"] < total:
         logger.info(f"[Eval][Epoch {epoch_id}] {total - result['valid_queries']} queries have no image in the gallery "
                     "that may match them; they count in no figure")
@@ -96,9 +98,9 @@ def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dic
         ISEError: as :func:`reid_evaluation` does.
     """
     for name, split in (("Query", query), ("Gallery", gallery)):
-        if split.images.pids is None:
+        if split.data_set.pids is None:
             raise ISEError(f"DataLoader.Eval.{name}: an evaluation needs identities, which these file names do not "
-                           "tell; set the data set's pattern, or train with Global.eval_during_train: False")
+                           "give; set the data set's pattern, or train with Global.eval_during_train: False")
     protocol = settings.get("protocol", "market")
     if any(_cameras(split) is None for split in (query, gallery)):
         if protocol == "same_camera":
@@ -113,7 +115,7 @@ def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dic
             distances = ReRanking(query.features, gallery.features)
         except ValueError as error:
             raise ISEError(f"[Eval] {error}") from error
-    return {"protocol": protocol, "own": own_images(query.images.list, gallery.images.list), "distances": distances}
+    return {"protocol": protocol, "own": own_images(query.data_set.list, gallery.data_set.list), "distances": distances}
 
 
 def describe_rules(rules: dict, settings: dict) -> str:
@@ -127,7 +129,7 @@ def describe_rules(rules: dict, settings: dict) -> str:
 
 def evaluate_splits(metric: ReIDMetric, query: SplitFeatures, gallery: SplitFeatures, rules: dict) -> dict:
     """Result of :func:`ppcls_ise.metric.evaluate` by :func:`evaluation_rules`."""
-    sides = [(split.features, split.images.pids, _cameras(split)) for split in (query, gallery)]
+    sides = [(split.features, split.data_set.pids, _cameras(split)) for split in (query, gallery)]
     if any(camids is None for _, _, camids in sides):
         sides = [(*side[:2], None) for side in sides]
     try:
@@ -136,23 +138,19 @@ def evaluate_splits(metric: ReIDMetric, query: SplitFeatures, gallery: SplitFeat
         raise ISEError(f"[Eval] {error}") from error
 
 
-def _cameras(split):
-    camids = split.images.camids
+def _cameras(split: SplitFeatures) -> np.ndarray | None:
+    camids = split.data_set.camids
     return None if camids is None or (camids < 0).all() else camids
 
 
-def own_images(query, gallery) -> np.ndarray:
-    """int64 ``[Q]``: where the file of each query is in the gallery, -1 where it is not.
-
-    Args:
-        query, gallery: image lists with ``names`` and ``path(index)``.
-    """
+def own_images(query: ImageList, gallery: ImageList) -> np.ndarray:
+    """int64 ``[Q]``: where the file of each query is in the gallery, -1 where it is not."""
     paths = [[os.path.abspath(images.path(i)) for i in range(len(images.names))] for images in (query, gallery)]
     place = {path: index for index, path in enumerate(paths[1])}
     return np.array([place.get(path, -1) for path in paths[0]], np.int64)
 
 
-def log_best_and_last(engine) -> None:
+def log_best_and_last(engine: Any) -> None:
     """After training: the figures of the best and the last evaluated epoch, and by what the best was chosen."""
     for line in tables_of(engine).summarise(engine.config["Global"].get("best_metric", "mAP")):
         logger.info(f"[Eval] {line}")

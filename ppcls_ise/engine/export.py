@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import Any
 
 from ppcls.utils import logger
 
@@ -15,7 +16,7 @@ __all__ = ["export_model"]
 FILES = ("inference.yml", "inference.onnx", "inference.json", "inference.pdmodel", "inference.pdiparams")
 
 
-def export_model(engine, onnx: bool = False) -> str:
+def export_model(engine: Any, onnx: bool = False) -> str:
     """Export through PaddleClas's engine and write ``inference.yml``: what the model wants to be fed with.
 
     The model takes any batch and gives unit features; with ``Arch.export_normalize: False`` it gives the output of

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.distributed as dist
+from paddle import nn
 from paddle.io import Dataset
 
 from ..data.loader import ImageLoader
@@ -14,8 +15,8 @@ __all__ = ["extract_features"]
 
 
 @paddle.no_grad()
-def extract_features(model, dataset: Dataset, batch_size: int, num_workers: int = 0, use_shared_memory: bool = True,
-                     name: str = "images", flip: bool = False) -> paddle.Tensor:
+def extract_features(model: nn.Layer, dataset: Dataset, batch_size: int, num_workers: int = 0,
+                     use_shared_memory: bool = True, name: str = "images", flip: bool = False) -> paddle.Tensor:
     """Extract the unit feature of every image with the model in eval mode.
 
     Args:

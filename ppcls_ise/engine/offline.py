@@ -5,7 +5,7 @@ from ppcls.arch import build_model
 from ppcls.utils import logger
 from ppcls.utils.save_load import load_dygraph_pretrain
 
-from ..data.datasets import DATASETS
+from ..data.datasets import DATASETS, ReIDImages
 from ..errors import ISEError
 from .evaluation import SplitFeatures, evaluation_loader_settings
 from .extraction import extract_features
@@ -57,7 +57,7 @@ def extract_splits(config: dict) -> dict[str, SplitFeatures]:
     return splits
 
 
-def _data_set(name):
+def _data_set(name: str | None) -> type[ReIDImages]:
     if name not in DATASETS:
         raise ISEError(f"dataset.name is {' or '.join(DATASETS)}, not {name!r}")
     return DATASETS[name]

@@ -37,7 +37,7 @@ class RunTables(Hook):
         if resumed_epoch is not None and dist.get_rank() == 0:
             self._abandon_after(resumed_epoch, tables)
 
-    def _abandon_after(self, epoch, tables):
+    def _abandon_after(self, epoch: int, tables: list[EpochTable]) -> None:
         """What lies here of epochs after the one that this run goes on from is of a run that ends there."""
         trimmed = [os.path.basename(table.path) for table in tables if table.trim()]
         if trimmed:
@@ -79,7 +79,7 @@ class RunTables(Hook):
         """mAP, rank-k and what else was evaluated, as fractions."""
         self._write(self.evaluation, "eval", epoch, figures)
 
-    def _write(self, table, group, epoch, figures):
+    def _write(self, table: EpochTable, group: str, epoch: int, figures: dict[str, float]) -> None:
         if dist.get_rank():
             return
         table.put(epoch, figures)

@@ -19,9 +19,9 @@ class Paths(types.SimpleNamespace):
 
 
 def split(features, pids, camids, names, root="data"):
-    images = types.SimpleNamespace(pids=np.array(pids), camids=None if camids is None else np.array(camids),
-                                   list=Paths(root=root, names=names))
-    return SplitFeatures(np.array(features, np.float32), images)
+    data_set = types.SimpleNamespace(pids=np.array(pids), camids=None if camids is None else np.array(camids),
+                                     list=Paths(root=root, names=names))
+    return SplitFeatures(np.array(features, np.float32), data_set)
 
 
 def unit(*angles):
@@ -43,7 +43,7 @@ def test_flip_test_is_the_mean_of_image_and_mirror():
 
 def test_without_identities_nothing_can_be_evaluated():
     known, unknown = split(unit(0), [1], [1], ["a"]), split(unit(0), [1], [1], ["b"])
-    unknown.images.pids = None
+    unknown.data_set.pids = None
     with pytest.raises(ISEError, match="Eval.Gallery: an evaluation needs identities"):
         evaluation_rules(known, unknown, {})
 

@@ -19,7 +19,7 @@ def test_features_of_all_images(people):
     found = splits(people)
     assert set(found) == {"train", "query", "gallery"}
     for split in found.values():
-        assert split.features.shape == (len(split.images), 128)
+        assert split.features.shape == (len(split.data_set), 128)
         np.testing.assert_allclose(np.linalg.norm(split.features, axis=1), 1, rtol=1e-5)
 
 

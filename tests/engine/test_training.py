@@ -108,7 +108,7 @@ def test_all_protocols_evaluate(train):
         engine, lines = train(f"Global.protocol={protocol}", "Global.eval_during_train=True", "Global.epochs=1",
                               "Global.iter_per_epoch=1", name=protocol)
         sides = [array for split in query_and_gallery(engine)
-                 for array in (split.features, split.images.pids, split.images.camids)]
+                 for array in (split.features, split.data_set.pids, split.data_set.camids)]
         expected = twin(*sides, protocol=protocol)
         found[protocol] = engine.eval()
         assert found[protocol] == pytest.approx(expected["mAP"], abs=1e-6)
