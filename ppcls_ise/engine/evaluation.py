@@ -10,7 +10,7 @@ from ppcls.utils import logger
 from ..clustering.re_ranking import ReRanking
 from ..distributed.processes import on_first_process
 from ..errors import ISEError
-from ..metric import ReIDMetric
+from ..metric import ReIDMetric, Rules
 from .extraction import extract_features
 from .progress import Progress
 from .tables import run_report
@@ -86,8 +86,8 @@ def reid_evaluation(engine, epoch_id: int, metric: ReIDMetric) -> float:
     return figures[settings.get("best_metric", "mAP")]
 
 
-def evaluation_rules(query: Split, gallery: Split, settings: dict) -> dict:
-    """How ``Global`` wants query and gallery ranked: ``protocol``, ``own`` and ``distances`` of ``metric.evaluate``.
+def evaluation_rules(query: Split, gallery: Split, settings: dict) -> Rules:
+    """How ``Global`` wants query and gallery ranked.
 
     Raises:
         ISEError: as :func:`reid_evaluation` does.
@@ -110,25 +110,25 @@ def evaluation_rules(query: Split, gallery: Split, settings: dict) -> dict:
             distances = ReRanking(query.features, gallery.features)
         except ValueError as error:
             raise ISEError(f"[Eval] {error}") from error
-    return {"protocol": protocol, "own": own_images(query.images.list, gallery.images.list), "distances": distances}
+    return Rules(protocol, own_images(query.images.list, gallery.images.list), distances)
 
 
-def describe_rules(rules: dict, settings: dict) -> str:
+def describe_rules(rules: Rules, settings: dict) -> str:
     """How an evaluation by :func:`evaluation_rules` was done, for the log: the rules used, not those asked for."""
-    how = [f"protocol: {rules['protocol']}"] + ["flip_test"] * bool(settings.get("flip_test"))
-    again = rules["distances"]
-    if again is not None:
+    how = [f"protocol: {rules.protocol}"] + ["flip_test"] * bool(settings.get("flip_test"))
+    again = rules.distances
+    if isinstance(again, ReRanking):
         how.append(f"re_ranking: k1 {again.k1} k2 {again.k2} lambda {again.lambda_value}")
     return ", ".join(how)
 
 
-def evaluate_splits(metric: ReIDMetric, query: Split, gallery: Split, rules: dict) -> dict:
+def evaluate_splits(metric: ReIDMetric, query: Split, gallery: Split, rules: Rules) -> dict:
     """Result of :func:`ppcls_ise.metric.evaluate` by :func:`evaluation_rules`."""
     sides = [(split.features, split.images.pids, _cameras(split)) for split in (query, gallery)]
     if any(camids is None for _, _, camids in sides):
         sides = [(*side[:2], None) for side in sides]
     try:
-        return metric(*sides[0], *sides[1], **rules, progress=Progress("[Eval] ranking", "queries"))
+        return metric(*sides[0], *sides[1], rules, progress=Progress("[Eval] ranking", "queries"))
     except ValueError as error:
         raise ISEError(f"[Eval] {error}") from error
 
