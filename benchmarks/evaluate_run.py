@@ -15,7 +15,7 @@ ppcls_ise.register()
 from ppcls_ise.clustering import pseudo_labels  # noqa: E402
 from ppcls_ise.engine import ClusterSettings, load_config, prepare_config  # noqa: E402
 from ppcls_ise.engine.offline import extract_splits  # noqa: E402
-from ppcls_ise.metric import PROTOCOLS, cluster_report, evaluate  # noqa: E402
+from ppcls_ise.metric import PROTOCOLS, Rules, cluster_report, evaluate  # noqa: E402
 
 
 def main():
@@ -29,7 +29,7 @@ def main():
              for split in (splits["query"], splits["gallery"])]
     row = {}
     for protocol in PROTOCOLS:
-        result = evaluate(*sides[0], *sides[1], protocol=protocol)
+        result = evaluate(*sides[0], *sides[1], Rules(protocol))
         row[f"{protocol} mAP"], row[f"{protocol} rank-1"] = 100 * result["mAP"], 100 * result["cmc"][0]
     settings, train = ClusterSettings.from_config(config), splits["train"]
     labels = pseudo_labels(train.features, settings.eps, settings.min_samples, settings.k1, settings.k2)

@@ -48,10 +48,15 @@ def read_sets(folder):
 
 def ours(sets, re_ranking, _folder):
     from ppcls_ise.clustering.re_ranking import ReRanking
-    from ppcls_ise.metric import evaluate
+    from ppcls_ise.metric import Rules, evaluate
     few = [array[:300] for array in sets]
-    evaluate(*few, distances=ReRanking(few[0], few[3]))  # compiles
-    return lambda: evaluate(*sets, distances=ReRanking(sets[0], sets[3], K1, K2, LAMBDA) if re_ranking else None)["mAP"]
+    evaluate(*few, Rules(distances=ReRanking(few[0], few[3])))  # compiles
+
+    def run():
+        distances = ReRanking(sets[0], sets[3], K1, K2, LAMBDA) if re_ranking else None
+        return evaluate(*sets, Rules(distances=distances))["mAP"]
+
+    return run
 
 
 def paddleclas(sets, re_ranking, _folder):
@@ -81,12 +86,12 @@ def paddleclas(sets, re_ranking, _folder):
 
 def dense(sets, _re_ranking, folder):
     """Re-ranking as its paper has it, with N x N float32 matrices; what the sparse ranking must equal."""
-    from ppcls_ise.metric import evaluate
+    from ppcls_ise.metric import Rules, evaluate
 
     def run():
         final = dense_re_ranking(np.concatenate([sets[0], sets[3]]), len(sets[0]))
         np.save(folder / "dense.npy", final)
-        return evaluate(*sets, distances=lambda part: final[part].copy())["mAP"]
+        return evaluate(*sets, Rules(distances=lambda part: final[part].copy()))["mAP"]
 
     return run
 

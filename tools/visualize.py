@@ -75,7 +75,7 @@ def retrieval(config, splits, sets, queries):
     metric = ReIDMetric()
     rules = evaluation_rules(splits["query"], splits["gallery"], config["Global"])
     result = evaluate_splits(metric, splits["query"], splits["gallery"], rules)
-    lists = rank_lists(spread_by_precision(result["ap"], queries), query[:3], gallery[:3], result["ap"], **rules)
+    lists = rank_lists(spread_by_precision(result["ap"], queries), query[:3], gallery[:3], result["ap"], rules)
     return Retrieval(query, gallery, lists, metric.summary(result), describe_rules(rules, config["Global"]))
 
 

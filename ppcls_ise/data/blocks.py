@@ -4,8 +4,9 @@ from __future__ import annotations
 import ppcls.data.preprocess as ppcls_transforms
 
 from ..config.keys import check_keys, check_name, named_items, parameters_of
+from ..images.data_set import NOT_UNLABELED, list_reid_images
 from ..images.listing import list_images
-from .datasets import DATASETS, NOT_UNLABELED, ReIDImages, UnlabeledFolder
+from .datasets import DATASETS, ReIDImages, UnlabeledFolder
 from .sampler import PseudoLabelSampler
 from .transforms import ChannelJitter, PadCrop, RandomErase
 
@@ -13,7 +14,8 @@ __all__ = ["check_dataset", "check_plain_dataset", "check_sampler", "check_trans
 
 TRANSFORMS = {"ChannelJitter": ChannelJitter, "PadCrop": PadCrop, "RandomErase": RandomErase}
 #: Keys of ReIDImages.
-KEYS = ["name", *parameters_of(ReIDImages), *parameters_of(list_images, "image_root", "called")]
+KEYS = ["name", *parameters_of(ReIDImages), *parameters_of(list_reid_images, "image_root"),
+        *parameters_of(list_images, "image_root", "called")]
 #: Parameters of the sampler that come from elsewhere in the config.
 _OF_SAMPLER = {"seed": "set Global.seed", "iter_per_epoch": "set Global.iter_per_epoch",
                "group_size": "set Arch.bn_group_size"}

@@ -11,7 +11,7 @@ from paddle.io import Dataset
 
 from ..errors import ISEError
 from ..images.crops import CACHES, make_crops
-from ..images.layouts import find_layout
+from ..images.data_set import list_reid_images, list_unlabeled_folder
 from ..images.listing import MARKET_PATTERN, ImageList, list_images
 from ..images.reading import ADVICE, read_image, threaded
 from .sampler import Draw
@@ -20,11 +20,6 @@ from .transforms import PixelTable
 __all__ = ["DATASETS", "MARKET_PATTERN", "ImageList", "ReIDImages", "UnlabeledFolder", "list_images", "read_image"]
 
 BAD_IMAGE_POLICIES = ("error", "skip")
-#: Keys of ReIDImages alone, and why.
-NOT_UNLABELED = dict.fromkeys(("layout", "split", "pattern", "keep_junk"),
-                              "UnlabeledFolder knows no identities; use ReIDImages")
-#: The name of an image's folder, as ``cameras: folder`` of UnlabeledFolder.
-_FOLDER = r"(?P<camid>[^/\\]+)[/\\][^/\\]+$"
 
 
 class ReIDImages(Dataset):
@@ -36,11 +31,7 @@ class ReIDImages(Dataset):
 
     Args:
         transform_ops: PaddleClas's list of transforms, applied to a uint8 RGB image [H, W, 3].
-        image_root: folder of the data set.
-        layout: a name in :data:`ppcls_ise.images.layouts.LAYOUTS`, such as ``Market1501``; with it
-        split: ``train``, ``query`` or ``gallery``. Without them:
-        where: ``cls_label_path``, ``image_dir``, ``pattern``, ``keep_junk`` of :func:`list_images`; ``pattern`` and
-            ``keep_junk`` also go with a layout.
+        image_root, where: which images, as of :func:`ppcls_ise.images.data_set.list_reid_images`.
         cache: where decoded and resized crops are kept: ``none``, ``ram``, or ``disk`` (:func:`make_crops`). Needs
             ``ResizeImage`` with a ``size`` as the first transform.
         cache_dir: folder of ``disk``.
@@ -51,21 +42,17 @@ class ReIDImages(Dataset):
         list: the :class:`ImageList`; ``pids`` and ``camids`` are its int64 [N], or None where they are not known.
 
     Raises:
-        ISEError: as :func:`list_images`, :func:`find_layout` and :func:`make_crops` do; for unreadable images, naming
-            them.
+        ISEError: as the listing and :func:`make_crops` do; for unreadable images, naming them.
     """
 
-    def __init__(self, transform_ops=None, image_root: str = ".", layout: str | None = None, split: str | None = None,
-                 cache: str = "none", cache_dir: str | None = None, on_bad_image: str = "error", **where):
+    _listed = staticmethod(list_reid_images)
+
+    def __init__(self, transform_ops=None, image_root: str = ".", cache: str = "none", cache_dir: str | None = None,
+                 on_bad_image: str = "error", **where):
         for key, value, known in (("cache", cache, CACHES), ("on_bad_image", on_bad_image, BAD_IMAGE_POLICIES)):
             if value not in known:
                 raise ISEError(f"{key} of a data set is {', '.join(known)}, not {value!r}")
-        if layout or split:
-            if "cls_label_path" in where:
-                raise ISEError("a data set has layout and split, or cls_label_path, not both")
-            form, part = find_layout(layout or "Market", image_root, split)
-            where = {"pattern": form.pattern, **where, "cls_label_path": part.source, "image_dir": part.image_dir}
-        self.list = list_images(image_root, **where)
+        self.list = self._listed(image_root, **where)
         self.crops = self._crop_rows = None
         self._set_transforms(transform_ops or [])
         if cache != "none":
@@ -187,16 +174,11 @@ class UnlabeledFolder(ReIDImages):
         ISEError: as :class:`ReIDImages` does.
     """
 
+    _listed = staticmethod(list_unlabeled_folder)
+
     def __init__(self, transform_ops=None, image_root: str = ".", cls_label_path=".", cameras: str | None = None,
                  **options):
-        for key, reason in NOT_UNLABELED.items():
-            if key in options:
-                raise ISEError(f"UnlabeledFolder has no {key}: {reason}")
-        pattern, called = (_FOLDER, "cameras: folder") if cameras == "folder" else (cameras, f"cameras '{cameras}'")
-        if pattern and "(?P<pid>" in pattern:
-            raise ISEError("UnlabeledFolder knows no identities: cameras has the group camid only")
-        super().__init__(transform_ops, image_root, cls_label_path=cls_label_path, pattern=pattern, called=called,
-                         **options)
+        super().__init__(transform_ops, image_root, cls_label_path=cls_label_path, cameras=cameras, **options)
 
 
 #: Data sets that this package trains on, by the name that a config gives them.

@@ -12,14 +12,13 @@ from ..data import ReIDImages
 from ..distributed.processes import on_first_process
 from ..errors import ISEError
 from ..images.listing import ImageList
-from ..metric import ReIDMetric
+from ..metric import ReIDMetric, Rules
 from .extraction import extract_features
 from .progress import Progress
 from .run import run_of
 from .tables import tables_of
 
-__all__ = ["describe_rules", "log_best_and_last", "reid_evaluation", "query_and_gallery",
-           "wrap_retrieval_eval"]
+__all__ = ["describe_rules", "log_best_and_last", "query_and_gallery", "reid_evaluation", "wrap_retrieval_eval"]
 
 
 def wrap_retrieval_eval(default: Callable) -> Callable:
@@ -91,8 +90,8 @@ def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     return figures[settings.get("best_metric", "mAP")]
 
 
-def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dict) -> dict:
-    """How ``Global`` wants query and gallery ranked: ``protocol``, ``own`` and ``distances`` of ``metric.evaluate``.
+def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dict) -> Rules:
+    """How ``Global`` wants query and gallery ranked.
 
     Raises:
         ISEError: as :func:`reid_evaluation` does.
@@ -115,25 +114,25 @@ def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dic
             distances = ReRanking(query.features, gallery.features)
         except ValueError as error:
             raise ISEError(f"[Eval] {error}") from error
-    return {"protocol": protocol, "own": own_images(query.data_set.list, gallery.data_set.list), "distances": distances}
+    return Rules(protocol, own_images(query.data_set.list, gallery.data_set.list), distances)
 
 
-def describe_rules(rules: dict, settings: dict) -> str:
+def describe_rules(rules: Rules, settings: dict) -> str:
     """How an evaluation by :func:`evaluation_rules` was done, for the log: the rules used, not those asked for."""
-    how = [f"protocol: {rules['protocol']}"] + ["flip_test"] * bool(settings.get("flip_test"))
-    again = rules["distances"]
-    if again is not None:
+    how = [f"protocol: {rules.protocol}"] + ["flip_test"] * bool(settings.get("flip_test"))
+    again = rules.distances
+    if isinstance(again, ReRanking):
         how.append(f"re_ranking: k1 {again.k1} k2 {again.k2} lambda {again.lambda_value}")
     return ", ".join(how)
 
 
-def evaluate_splits(metric: ReIDMetric, query: SplitFeatures, gallery: SplitFeatures, rules: dict) -> dict:
+def evaluate_splits(metric: ReIDMetric, query: SplitFeatures, gallery: SplitFeatures, rules: Rules) -> dict:
     """Result of :func:`ppcls_ise.metric.evaluate` by :func:`evaluation_rules`."""
     sides = [(split.features, split.data_set.pids, _cameras(split)) for split in (query, gallery)]
     if any(camids is None for _, _, camids in sides):
         sides = [(*side[:2], None) for side in sides]
     try:
-        return metric(*sides[0], *sides[1], **rules, progress=Progress("[Eval] ranking", "queries"))
+        return metric(*sides[0], *sides[1], rules, progress=Progress("[Eval] ranking", "queries"))
     except ValueError as error:
         raise ISEError(f"[Eval] {error}") from error
 

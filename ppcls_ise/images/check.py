@@ -8,8 +8,8 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from ..data.datasets import DATASETS
 from ..errors import ISEError
+from .data_set import LISTINGS, list_data_set
 from .layouts import LAYOUTS, find_layout
 from .listing import ImageList
 from .reading import ADVICE, file_digest, read_image, shown, threaded
@@ -20,7 +20,6 @@ TINY = 16  # pixels
 _EXAMPLES = 3
 #: What names that tell a camera look like, and how many cameras are still believed to be cameras.
 _CAMERA_NAMES, _MOST_CAMERAS = (r"cam(?P<camid>\d+)", r"_c(?P<camid>\d+)"), 64
-_NOT_LISTING = ("name", "transform_ops", "cache", "cache_dir", "on_bad_image")
 
 
 class Finding(NamedTuple):
@@ -66,10 +65,10 @@ def check_data(config: dict, progress: Callable = lambda items, total, name: ite
     reports, findings, digests = {}, [], {}
     for name, block in blocks.items():
         dataset = dict((block or {}).get("dataset") or {})
-        if dataset.get("name") not in DATASETS:
+        if dataset.get("name") not in LISTINGS:
             continue
         try:
-            images = _list(dataset)
+            images = list_data_set(dataset)
             findings += _known_size(name, images, dataset)
         except ISEError as error:
             findings.append(Finding(True, name, str(error)))
@@ -78,11 +77,6 @@ def check_data(config: dict, progress: Callable = lambda items, total, name: ite
         findings += found + _untold_cameras(name, images, dataset)
     findings += _same_files(digests) + _identities(reports, config["Global"].get("protocol", "market"))
     return list(reports.values()), findings
-
-
-def _list(dataset):
-    options = {key: value for key, value in dataset.items() if key not in _NOT_LISTING}
-    return DATASETS[dataset["name"]](**options).list
 
 
 def _known_size(name, images, dataset):

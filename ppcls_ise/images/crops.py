@@ -13,6 +13,7 @@ import numpy as np
 import PIL
 
 from ..errors import ISEError
+from ..files import replacing
 from .listing import ImageList
 from .reading import shown, threaded
 
@@ -111,20 +112,15 @@ def _on_disk(images, read, recipe, shape, folder, log, progress):
 
 
 def _write(stem, images, read, shape, progress):
-    temporary = f"{stem}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
+    with replacing(stem + ".bin") as new:
+        with open(new, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))  # a full disk is an error now, not a crash later
-        pixels = np.memmap(temporary, np.uint8, "r+", shape=shape)
+        pixels = np.memmap(new, np.uint8, "r+", shape=shape)
         unreadable = _fill(pixels, images, read, progress)
         pixels.flush()
-        os.replace(temporary, stem + ".bin")
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"shape": shape, "unreadable": unreadable}, file)
-        os.replace(temporary, stem + ".json")  # last: it says that the other is whole
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+    # Last: it says that the other is whole.
+    with replacing(stem + ".json") as new, open(new, "w", encoding="utf-8") as file:
+        json.dump({"shape": shape, "unreadable": unreadable}, file)
 
 
 def _fingerprint(images, recipe, shape):

@@ -4,6 +4,8 @@ from __future__ import annotations
 import csv
 import os
 
+from ..files import replacing
+
 __all__ = ["EpochTable", "best_epoch", "read_table"]
 
 
@@ -38,13 +40,11 @@ class EpochTable:
     def _write(self):
         columns = list(dict.fromkeys(name for _, row in sorted(self.rows.items()) for name in row))
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
-        temporary = self.path + ".tmp"
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+        with replacing(self.path) as new, open(new, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             for _, row in sorted(self.rows.items()):
                 writer.writerow({name: _shown(value) for name, value in row.items()})
-        os.replace(temporary, self.path)
 
 
 def _shown(value):

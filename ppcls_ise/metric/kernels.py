@@ -1,38 +1,15 @@
 """AP, INP and first rank of each query, counted instead of sorted."""
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numba import njit
 
+__all__ = ["rank", "remove_unranked"]
+
+# Places in ``rules.PROTOCOLS``.
 MARKET, SAME_CAMERA = 0, 2
 # Matches from which on sorting the gallery is faster than counting it once a match.
 MANY = 200
-
-
-def rank_block(distances, q_pids, q_cams, g_pids, g_cams, junk, own, protocol):
-    """Results of a block of queries.
-
-    Args:
-        distances: ``[q, G]`` float32, ascending = better; overwritten.
-        q_pids, q_cams: ``[q]`` int. g_pids, g_cams: ``[G]`` int. junk: ``[G]`` bool, never ranked.
-        own: ``[q]`` int64, gallery index of the query image itself, -1 where it is not in the gallery.
-        protocol (int): index into ``evaluate.PROTOCOLS``.
-
-    Returns:
-        ap, inp ``[q]`` float64 (NaN: no match) and the number of images before the first match ``[q]`` int64.
-    """
-    args = (distances, q_pids, q_cams, g_pids, g_cams, junk, own, protocol)
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    step = max(1, -(-len(q_pids) // threads))
-    starts = range(0, len(q_pids), step)
-    if len(starts) == 1:
-        return _rank(*args, 0, len(q_pids))
-    with ThreadPoolExecutor(len(starts)) as pool:
-        parts = list(pool.map(lambda start: _rank(*args, start, min(start + step, len(q_pids))), starts))
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts))
 
 
 @njit(nogil=True, cache=True)
@@ -52,11 +29,11 @@ def _ahead(distances, g):
 
 @njit(nogil=True, cache=True)
 def remove_unranked(distances, pid, camid, own, g_pids, g_cams, junk, protocol):
-    """Puts what is not to be ranked for a query at an infinite distance.
+    """Put what is not ranked for a query at an infinite distance.
 
     Args:
         distances: ``[G]`` float32 of the query, changed in place.
-        pid, camid, own: of the query, as the rest in :func:`rank_block`.
+        pid, camid, own: of the query; the rest as of :class:`ppcls_ise.metric.rules.Removal`.
     """
     for g in range(len(distances)):
         removed = junk[g]
@@ -71,7 +48,16 @@ def remove_unranked(distances, pid, camid, own, g_pids, g_cams, junk, protocol):
 
 
 @njit(nogil=True, cache=True)
-def _rank(distances, q_pids, q_cams, g_pids, g_cams, junk, own, protocol, start, stop):
+def rank(distances, q_pids, q_cams, own, g_pids, g_cams, junk, protocol, start, stop):
+    """Results of the queries ``start`` to ``stop``.
+
+    Args:
+        distances: ``[Q, G]`` float32, ascending = better; overwritten.
+        q_pids, q_cams, own, g_pids, g_cams, junk, protocol: as of :class:`ppcls_ise.metric.rules.Removal`.
+
+    Returns:
+        ap, inp ``[stop - start]`` float64 (NaN: no match) and the number of images before the first match, int64.
+    """
     ap, inp = np.full(stop - start, np.nan), np.full(stop - start, np.nan)
     before_first = np.zeros(stop - start, np.int64)
     found = np.empty(len(g_pids), np.int64)

@@ -1,17 +1,44 @@
 """mAP, mINP and CMC of a query set against a gallery, by the Market-1501 protocol and two without cameras."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypedDict, Union
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .kernels import rank_block
+from ..finite import refuse, squared_norms
+from ..threads import num_threads, over_rows
+from .kernels import rank
+from .rules import Removal, Rules, find_removal
 
-PROTOCOLS = ("market", "all", "same_camera")
+if TYPE_CHECKING:
+    import paddle
+
+__all__ = ["Evaluation", "evaluate"]
+
+#: ``[N, D]`` float32, row i the feature of image i: a numpy array, or a paddle tensor on any device.
+Features = Union[NDArray[np.float32], "paddle.Tensor"]
+Distances = Callable[[slice], NDArray[np.float32]]
 # Floats of one block of distances: 128 MB.
 BLOCK_FLOATS = 2 ** 25
+MARKET = Rules()
 
 
-def evaluate(query_features, query_pids, query_camids, gallery_features, gallery_pids, gallery_camids,
-             protocol="market", topk=50, block_size=None, junk_pid=-1, own=None, distances=None, progress=None):
+class Evaluation(TypedDict):
+    """Figures of an evaluation, all fractions of 1."""
+
+    mAP: float  #: mean over the valid queries; 0 when there is none
+    mINP: float  #: likewise
+    cmc: NDArray[np.float64]  #: [topk]: ``cmc[r - 1]`` is rank-r, also for r beyond the gallery
+    valid_queries: int  #: queries with at least one match left in their ranking; the others are skipped
+    ap: NDArray[np.float64]  #: [Q]: average precision of each query, NaN where it is skipped
+
+
+def evaluate(query_features: Features, query_pids: ArrayLike, query_camids: ArrayLike | None,
+             gallery_features: Features, gallery_pids: ArrayLike, gallery_camids: ArrayLike | None,
+             rules: Rules = MARKET, topk: int = 50, block_size: int | None = None,
+             progress: Callable[[int, int], object] | None = None) -> Evaluation:
     """Retrieval quality as re-ID measures it (Zheng et al., Scalable Person Re-identification, ICCV 2015).
 
     Gallery images are ranked by Euclidean distance to the query. AP is the mean over the matches of the precision at
@@ -25,27 +52,16 @@ def evaluate(query_features, query_pids, query_camids, gallery_features, gallery
         query_pids, gallery_pids: ``[Q]``, ``[G]`` int, identities. 0, the distractors of Market-1501, match nobody
             by not occurring among the queries; they stay in the ranking.
         query_camids, gallery_camids: ``[Q]``, ``[G]`` int, or None: without them nothing is removed by camera.
-        protocol (str): ``market``: gallery images of the query's identity *and* camera are removed; ``all``: nothing
-            is; ``same_camera``: only gallery images of the query's own camera are ranked.
-        topk (int): length of the CMC.
-        block_size (int): queries at a time; default: what makes a block of distances 128 MB.
-        junk_pid (int): gallery images of this pid are removed from every ranking (Market-1501 marks bad detections
-            -1); None: they count as ordinary images.
-        own: ``[Q]`` int, the gallery index of the query image itself, which is removed from its own ranking; -1 where
-            the gallery does not hold it. None: it never does.
-        distances: function of a slice of the queries giving their distances ``[q, G]`` float32 (overwritten), for
-            rankings other than the Euclidean one: :class:`ppcls_ise.clustering.ReRanking`.
+        rules: which gallery images are ranked for a query, and by what distance; default: Market-1501's protocol.
+        topk: length of the CMC.
+        block_size: queries at a time; default: what makes a block of distances 128 MB.
         progress: called as ``progress(queries done, queries)`` after every block.
 
     Returns:
-        dict, all fractions of 1:
-            - ``mAP`` float, ``mINP`` float: means over the valid queries; 0 when there is none.
-            - ``cmc`` float64 ``[topk]``: ``cmc[r - 1]`` is rank-r, also for r beyond the gallery.
-            - ``valid_queries`` int: queries with at least one match left in their ranking; the others are skipped.
-            - ``ap`` float64 ``[Q]``: average precision of each query, NaN where it is skipped.
+        ``{"mAP", "mINP", "cmc", "valid_queries", "ap"}``, an :class:`Evaluation`.
 
     Raises:
-        ValueError: unknown protocol, arrays that do not fit each other, ``same_camera`` without cameras, NaN or Inf.
+        ValueError: arrays that do not fit each other, ``same_camera`` without cameras, NaN or Inf.
 
     Example:
         >>> import numpy as np
@@ -53,62 +69,59 @@ def evaluate(query_features, query_pids, query_camids, gallery_features, gallery
         >>> evaluate(eye, [1, 2], [0, 0], eye, [1, 2], [1, 1])["mAP"]
         1.0
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
     if topk < 1:
         raise ValueError(f"topk must be at least 1, got {topk}")
-    q_pids, q_cams = _ids("query", query_features, query_pids, query_camids)
-    g_pids, g_cams = _ids("gallery", gallery_features, gallery_pids, gallery_camids)
+    _check_shapes("query", query_features, query_pids, query_camids)
+    _check_shapes("gallery", gallery_features, gallery_pids, gallery_camids)
     if query_features.shape[1] != gallery_features.shape[1]:
         raise ValueError(f"query features have {query_features.shape[1]} dimensions, gallery features "
                          f"{gallery_features.shape[1]}: both must come from the same model")
-    own = np.full(len(q_pids), -1) if own is None else np.asarray(own, np.int64)
-    if own.shape != q_pids.shape or own.max(initial=-1) >= len(g_pids):
-        raise ValueError(f"own must give one of {len(g_pids)} gallery images, or -1, for each of {len(q_pids)} "
-                         f"queries, got {list(own.shape)} up to {own.max(initial=-1)}")
-    if (query_camids is None) != (gallery_camids is None):
-        raise ValueError("camera ids are needed for both query and gallery, or for neither")
-    if query_camids is None:
-        if protocol == "same_camera":
-            raise ValueError("protocol same_camera needs camera ids; without them use protocol all")
-        protocol = "all"
-    junk = np.zeros(len(g_pids), np.bool_) if junk_pid is None else g_pids == junk_pid
-    block_size = block_size or max(1, BLOCK_FLOATS // max(1, len(g_pids)))
-
-    ap, inp = np.full(len(q_pids), np.nan), np.full(len(q_pids), np.nan)
-    first = np.zeros(len(q_pids), np.int64)
-    if len(g_pids):
-        distances = distances or _distances(query_features, gallery_features)
-        for start in range(0, len(q_pids), block_size):
-            part = slice(start, start + block_size)
-            ap[part], inp[part], first[part] = rank_block(
-                distances(part), q_pids[part], q_cams[part], g_pids, g_cams, junk, own[part],
-                PROTOCOLS.index(protocol))
+    removal = find_removal(rules, query_pids, query_camids, gallery_pids, gallery_camids)
+    queries, images = len(removal.q_pids), len(removal.g_pids)
+    ap, inp, first = np.full(queries, np.nan), np.full(queries, np.nan), np.zeros(queries, np.int64)
+    if images:
+        distances = rules.distances or _distances(query_features, gallery_features)
+        step = block_size or max(1, BLOCK_FLOATS // images)
+        for start in range(0, queries, step):
+            part = slice(start, start + step)
+            ap[part], inp[part], first[part] = rank_block(distances(part), removal.of(part))
             if progress:
-                progress(min(start + block_size, len(q_pids)), len(q_pids))
+                progress(min(start + step, queries), queries)
+    return _summary(ap, inp, first, topk)
+
+
+def rank_block(distances: NDArray[np.float32], removal: Removal) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Results of a block of queries, its queries shared out over threads.
+
+    Args:
+        distances: ``[q, G]`` float32, ascending = better; overwritten.
+        removal: for these q queries.
+
+    Returns:
+        ap, inp ``[q]`` float64 (NaN: no match) and the number of images before the first match ``[q]`` int64.
+    """
+    queries = len(distances)
+    parts = over_rows(rank, queries, distances, *removal, chunk=max(1, -(-queries // num_threads())))
+    ap, inp, first = (np.concatenate(arrays) for arrays in zip(*parts))
+    return ap, inp, first
+
+
+def _summary(ap: NDArray[Any], inp: NDArray[Any], first: NDArray[Any], topk: int) -> Evaluation:
     valid = ~np.isnan(ap)
     count = int(valid.sum())
     hits = np.bincount(first[valid], minlength=topk)[:topk]
-    return {
-        "mAP": float(ap[valid].mean()) if count else 0.0,
-        "mINP": float(inp[valid].mean()) if count else 0.0,
-        "cmc": np.cumsum(hits) / max(count, 1),
-        "valid_queries": count,
-        "ap": ap,
-    }
+    return {"mAP": float(ap[valid].mean()) if count else 0.0, "mINP": float(inp[valid].mean()) if count else 0.0,
+            "cmc": np.cumsum(hits) / max(count, 1), "valid_queries": count, "ap": ap}
 
 
-def _ids(name, features, pids, camids):
-    """pids and camids as int64 arrays of the length of the features; camids 0 where there are none."""
-    pids = np.asarray(pids).astype(np.int64)
-    camids = np.zeros(len(pids), np.int64) if camids is None else np.asarray(camids).astype(np.int64)
-    if len(features.shape) != 2 or pids.shape != (features.shape[0],) or camids.shape != pids.shape:
+def _check_shapes(name: str, features: Features, pids: ArrayLike, camids: ArrayLike | None) -> None:
+    ids = [np.asarray(pids).shape, np.asarray(pids if camids is None else camids).shape]
+    if len(features.shape) != 2 or ids != 2 * [(features.shape[0],)]:
         raise ValueError(f"{name}: features [N, D], pids [N] and camids [N] are needed, got {list(features.shape)}, "
-                         f"{list(pids.shape)} and {list(camids.shape)}")
-    return pids, camids
+                         f"{' and '.join(str(list(shape)) for shape in ids)}")
 
 
-def _distances(query, gallery):
+def _distances(query: Features, gallery: Features) -> Distances:
     """Function of a slice of queries giving ``[q, G]`` float32 squared distances, less the query's own norm.
 
     That term is the same for a whole ranking, so it cannot change it.
@@ -123,8 +136,8 @@ def _distances(query, gallery):
         _check_finite("gallery", norms.numpy())
         return lambda part: (norms - 2 * paddle.matmul(query[part], gallery, transpose_y=True)).numpy()
     query, gallery = np.asarray(query, np.float32), np.asarray(gallery, np.float32)
-    norms = np.einsum("nd,nd->n", gallery, gallery)
-    _check_finite("query", np.einsum("nd,nd->n", query, query))
+    norms = squared_norms(gallery)
+    _check_finite("query", squared_norms(query))
     _check_finite("gallery", norms)
 
     def block(part):
@@ -136,8 +149,5 @@ def _distances(query, gallery):
     return block
 
 
-def _check_finite(name, norms):
-    bad = np.flatnonzero(~np.isfinite(norms))
-    if len(bad):
-        raise ValueError(f"{name} features of {len(bad)} images hold NaN or Inf (first: row {bad[0]}): the network "
-                         "diverged, or the features overflow float32")
+def _check_finite(name: str, norms: NDArray[np.float32]) -> None:
+    refuse(np.flatnonzero(~np.isfinite(norms)), len(norms), f"{name} images")

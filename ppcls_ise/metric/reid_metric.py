@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from .ranking import evaluate
+from collections.abc import Iterable
+from typing import Any
+
+from .ranking import Evaluation, evaluate
 
 __all__ = ["ReIDMetric"]
 
@@ -15,19 +18,19 @@ class ReIDMetric:
         topk: ranks of the CMC curve to report.
     """
 
-    def __init__(self, topk=(1, 5, 10)):
+    def __init__(self, topk: Iterable[int] = (1, 5, 10)):
         self.topk = tuple(topk)
 
-    def __call__(self, *features_and_ids, **rules) -> dict:
-        """Arguments and result of :func:`ppcls_ise.metric.evaluate`."""
-        return evaluate(*features_and_ids, **{"topk": max(self.topk), **rules})
+    def __call__(self, *sides: Any, **options: Any) -> Evaluation:
+        """Arguments and result of :func:`ppcls_ise.metric.evaluate`, the CMC as long as :attr:`topk` needs."""
+        return evaluate(*sides, **{"topk": max(self.topk), **options})
 
     @property
     def names(self) -> list[str]:
         """Names of the figures: mAP, mINP and rank-k."""
         return ["mAP", "mINP", *(f"rank{k}" for k in self.topk)]
 
-    def summary(self, result: dict) -> dict[str, float]:
+    def summary(self, result: Evaluation) -> dict[str, float]:
         """Name -> fraction, for :attr:`names`."""
         ranks = {f"rank{k}": float(result["cmc"][k - 1]) for k in self.topk}
         return {"mAP": result["mAP"], "mINP": result["mINP"], **ranks}

@@ -6,6 +6,7 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
+from ..files import replacing
 from ..metric import cluster_report
 from ..metric.epoch_table import best_epoch
 from . import page
@@ -213,6 +214,5 @@ def _caption(training, labels, kind, index):
 
 def _write(path, text):
     # A folder of the run may have a name that is no UTF-8.
-    with open(path + ".tmp", "w", encoding="utf-8", errors="backslashreplace") as file:
+    with replacing(path) as new, open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
-    os.replace(path + ".tmp", path)

@@ -1,12 +1,17 @@
 """What is worth looking at: which queries, clusters and identities the pictures show."""
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Optional
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..images.listing import JUNK
-from ..metric import PROTOCOLS, remove_unranked
+from ..metric import Rules, find_removal
+
+#: Features float32 [N, D] unit rows, pids int [N], camids int [N] or None where they are not known.
+Side = tuple[NDArray[np.float32], NDArray[np.int64], Optional[NDArray[np.int64]]]
+MARKET = Rules()
 
 
 class RankList(NamedTuple):
@@ -34,25 +39,26 @@ def spread_by_precision(ap: np.ndarray, count: int) -> np.ndarray:
     return order[np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int))]
 
 
-def rank_lists(chosen, query, gallery, ap=None, protocol="market", own=None, distances=None, top=10) -> list[RankList]:
-    """The best ranked gallery images of some queries, by the rules of :func:`ppcls_ise.metric.evaluate`.
+def rank_lists(chosen: Iterable[int], query: Side, gallery: Side, ap: NDArray[np.float64] | None = None,
+               rules: Rules = MARKET, top: int = 10) -> list[RankList]:
+    """The best ranked gallery images of some queries, as :func:`ppcls_ise.metric.evaluate` ranks them.
 
     Args:
         chosen: int [n], queries.
-        query, gallery: ``(features float32 [N, D] unit rows, pids [N], camids [N] or None)``.
+        query, gallery: :data:`Side`; cameras that are known of one alone are not looked at.
         ap: float [Q], to be shown with the query.
-        protocol, own, distances: as of ``evaluate``.
+        rules: of the evaluation.
         top: images a list.
     """
     (q_features, q_pids, q_cams), (g_features, g_pids, g_cams) = query, gallery
-    if g_cams is None:
-        protocol, q_cams, g_cams = "all", q_pids, g_pids  # not looked at
-    rules = g_pids, g_cams, g_pids == JUNK, PROTOCOLS.index(protocol)
+    if q_cams is None or g_cams is None:
+        q_cams = g_cams = None
+    removal = find_removal(rules, q_pids, q_cams, g_pids, g_cams)
     lists = []
     for q in chosen:
         similarity = g_features @ q_features[q]
-        order = np.array(-similarity if distances is None else distances(slice(q, q + 1))[0])
-        remove_unranked(order, q_pids[q], q_cams[q], -1 if own is None else own[q], *rules)
+        order = np.array(-similarity if rules.distances is None else rules.distances(slice(q, q + 1))[0])
+        removal.apply(order, q)
         found = np.argsort(order, kind="stable")[:min(top, int(np.isfinite(order).sum()))]
         lists.append(RankList(int(q), float("nan") if ap is None else float(ap[q]), found,
                               g_pids[found] == q_pids[q], similarity[found]))

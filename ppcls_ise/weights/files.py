@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from ..errors import ISEError
+from ..files import replacing
 from .pickles import load_pickle
 from .torch_file import read_torch
 
@@ -85,10 +86,9 @@ def write_state(path: str, state: dict[str, np.ndarray]) -> None:
     if suffix not in _WRITERS:
         raise ISEError(f"{path}: weights are written as {', '.join(_WRITERS)}")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    temporary = f"{path[:-len(suffix)]}.writing{suffix}"
-    _WRITERS[suffix](temporary, {name: np.ascontiguousarray(value).reshape(value.shape)
-                                 for name, value in state.items()})
-    os.replace(temporary, path)
+    contiguous = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in state.items()}
+    with replacing(path) as new:
+        _WRITERS[suffix](new, contiguous)
 
 
 def _write_pdparams(path, state):
@@ -98,15 +98,21 @@ def _write_pdparams(path, state):
 
 def _write_torch(path, state):
     torch = _optional("torch", path)
-    torch.save({name: torch.from_numpy(value.copy()) for name, value in state.items()}, path)
+    with open(path, "wb") as file:  # given the path, torch would write its name into the file
+        torch.save({name: torch.from_numpy(value.copy()) for name, value in state.items()}, file)
+
+
+def _write_npz(path, state):
+    with open(path, "wb") as file:  # given the path, numpy would add .npz to it
+        np.savez(file, **state)
 
 
 def _write_safetensors(path, state):
     _optional("safetensors.numpy", path).save_file(state, path)
 
 
-_WRITERS = {".pdparams": _write_pdparams, ".pth": _write_torch, ".pt": _write_torch,
-            ".npz": lambda path, state: np.savez(path, **state), ".safetensors": _write_safetensors}
+_WRITERS = {".pdparams": _write_pdparams, ".pth": _write_torch, ".pt": _write_torch, ".npz": _write_npz,
+            ".safetensors": _write_safetensors}
 
 
 def _optional(module, path):

@@ -13,6 +13,7 @@ from ppcls_ise.arch.model import ISEModel
 from ppcls_ise.data import ChannelJitter, PadCrop, PseudoLabelSampler, RandomErase, ReIDImages, UnlabeledFolder
 from ppcls_ise.engine import ClusterSettings
 from ppcls_ise.engine.known_keys import GLOBAL_KEYS, HOST_GLOBAL_KEYS
+from ppcls_ise.images.data_set import list_reid_images
 from ppcls_ise.images.listing import list_images
 from ppcls_ise.images.synthetic import make_synthetic
 from ppcls_ise.loss import ClusterContrastLoss, LabelPreservingLoss
@@ -28,7 +29,7 @@ CODE = {
     "Loss.Train.LabelPreservingLoss.": ([LabelPreservingLoss], "weight"),
     "Metric.Eval.ReIDMetric.": ([ReIDMetric], ""), "Synthetic.": ([make_synthetic], "root config progress"),
     "DataLoader.Train.sampler.": ([PseudoLabelSampler], "name dataset iter_per_epoch seed group_size"),
-    DATASET: ([UnlabeledFolder, list_images, ReIDImages], "name pattern called where options"),
+    DATASET: ([UnlabeledFolder, list_reid_images, list_images, ReIDImages], "name pattern called where options"),
     OPS + "PadCrop.": ([PadCrop], ""), OPS + "RandomErase.": ([RandomErase], ""),
     OPS + "ChannelJitter.": ([ChannelJitter], ""),
     "Arch.": ([ISEModel], "name infer_output_key infer_add_softmax export_normalize feature_cache host Backbone Neck "

@@ -10,7 +10,7 @@ from ppcls_ise.clustering.re_ranking import ReRanking
 from ppcls_ise.engine import extract_features, load_config, prepare_config
 from ppcls_ise.engine.evaluation import SplitFeatures, describe_rules, evaluate_splits, evaluation_rules, own_images
 from ppcls_ise.errors import ISEError
-from ppcls_ise.metric import ReIDMetric, evaluate
+from ppcls_ise.metric import ReIDMetric, Rules, evaluate
 
 
 class Paths(types.SimpleNamespace):
@@ -52,7 +52,7 @@ def test_without_cameras_only_the_query_itself_goes(caplog_ppcls):
     gallery = split(unit(0, 0.1, 0.2, 1), [1, 2, 1, 2], None, ["a", "b", "c", "d"])
     query = split(unit(0, 1), [1, 2], [-1, -1], ["a", "elsewhere"])
     rules = evaluation_rules(query, gallery, {"protocol": "market"})
-    assert rules["own"].tolist() == [0, -1] and rules["protocol"] == "all"
+    assert rules.own.tolist() == [0, -1] and rules.protocol == "all"
     result = evaluate_splits(ReIDMetric(), query, gallery, rules)
     # Query 0 without itself: b (wrong), c (right). Query 1: d (right), c, b (right).
     assert result["ap"].tolist() == pytest.approx([0.5, (1 + 2 / 3) / 2])
@@ -109,9 +109,9 @@ def test_the_log_names_the_rules_that_were_used(train):
 
 def test_what_is_said_of_re_ranking_is_what_it_was_given():
     again = ReRanking(np.eye(4, dtype="float32"), np.eye(4, dtype="float32"), k1=2, k2=1, lambda_value=0.5)
-    assert describe_rules({"protocol": "same_camera", "distances": again}, {"flip_test": False}) == (
+    assert describe_rules(Rules("same_camera", distances=again), {"flip_test": False}) == (
         "protocol: same_camera, re_ranking: k1 2 k2 1 lambda 0.5")
-    assert describe_rules({"protocol": "all", "distances": None}, {"flip_test": True, "re_ranking": True}) == (
+    assert describe_rules(Rules("all"), {"flip_test": True, "re_ranking": True}) == (
         "protocol: all, flip_test")
 
 

@@ -6,7 +6,7 @@ import pytest
 from helpers import golden
 from slow_evaluation import twin
 
-from ppcls_ise.metric import evaluate, ranking
+from ppcls_ise.metric import Rules, evaluate, ranking
 
 
 def random_case(seed, queries=40, gallery=150, identities=12, cameras=4, ties=False):
@@ -33,7 +33,7 @@ def assert_same(result, expected):
 def test_golden(rule, junk_pid, wrap):
     data = np.load(golden("metrics.npz"))
     result = evaluate(wrap(data["query_feats"]), data["query_pids"], data["query_cams"], wrap(data["gallery_feats"]),
-                      data["gallery_pids"], data["gallery_cams"], topk=100, junk_pid=junk_pid)
+                      data["gallery_pids"], data["gallery_cams"], Rules(junk_pid=junk_pid), topk=100)
     assert result["mAP"] == pytest.approx(float(data[f"{rule}__mAP"]), abs=1e-6)
     np.testing.assert_array_equal(result["cmc"], data[f"{rule}__cmc"])
     assert result["valid_queries"] == len(data[f"{rule}__ap_valid_queries"]) == 291
@@ -45,10 +45,10 @@ def test_golden(rule, junk_pid, wrap):
 def test_equals_the_slow_evaluation(seed, protocol, ties):
     case = random_case(seed, ties=ties)
     for junk_pid in (-1, None):
-        rules = {"protocol": protocol, "junk_pid": junk_pid, "topk": 20}
-        expected = twin(*case, **rules)
-        assert_same(evaluate(*case, **rules), expected)
-        assert_same(evaluate(*case, block_size=7, **rules), expected)
+        expected = twin(*case, protocol=protocol, junk_pid=junk_pid, topk=20)
+        rules = Rules(protocol, junk_pid=junk_pid)
+        assert_same(evaluate(*case, rules, topk=20), expected)
+        assert_same(evaluate(*case, rules, topk=20, block_size=7), expected)
 
 
 @pytest.mark.parametrize("arguments", [
@@ -60,7 +60,7 @@ def test_unusual_sets(arguments, ties):
     for seed in range(5):
         case = random_case(seed, ties=ties, **arguments)
         for protocol in ("market", "all", "same_camera"):
-            assert_same(evaluate(*case, protocol=protocol), twin(*case, protocol=protocol))
+            assert_same(evaluate(*case, Rules(protocol)), twin(*case, protocol=protocol))
 
 
 def test_without_cameras_only_the_query_itself_is_removed():
@@ -68,22 +68,23 @@ def test_without_cameras_only_the_query_itself_is_removed():
     assert_same(evaluate(qf, qp, None, gf, gp, None), twin(qf, qp, None, gf, gp, None))
     everything = evaluate(gf, gp, None, gf, gp, None)
     itself = np.arange(len(gp))
-    honest = evaluate(gf, gp, None, gf, gp, None, own=itself)
+    honest = evaluate(gf, gp, None, gf, gp, None, Rules(own=itself))
     assert everything["cmc"][0] == 1 > honest["cmc"][0]
     assert_same(honest, twin(gf, gp, None, gf, gp, None, own=itself))
     # Some queries of a gallery, in another order: each is found under its own index, the others have none.
     chosen = np.array([40, 7, 99])
     queries = np.concatenate([gf[chosen], qf]), np.concatenate([gp[chosen], qp])
     own = np.concatenate([chosen, np.full(len(qp), -1)])
-    assert_same(evaluate(*queries, None, gf, gp, None, own=own, block_size=2),
+    assert_same(evaluate(*queries, None, gf, gp, None, Rules(own=own), block_size=2),
                 twin(*queries, None, gf, gp, None, own=own))
 
 
-def one_query(distances, pids, cams=None, **rules):
+def one_query(distances, pids, cams=None, topk=50, **rules):
     """Gallery at the given distances from a query of pid 1, camera 1."""
     gallery = np.array(distances, np.float32)[:, None]
     cams = np.full(len(pids), 2) if cams is None else np.array(cams)
-    return evaluate(np.zeros((1, 1), np.float32), [1], [1], gallery, np.array(pids), cams, **rules)
+    return evaluate(np.zeros((1, 1), np.float32), [1], [1], gallery, np.array(pids), cams, Rules(**rules),
+                    topk)
 
 
 def test_by_hand():
@@ -144,7 +145,8 @@ def test_arguments_out_of_range(change, message):
     if "cams" in change:
         qc = gc = change.pop("cams")
     with pytest.raises(ValueError, match=message):
-        evaluate(qf, qp, qc, gf, gp, gc, **change)
+        topk = change.pop("topk", 50)
+        evaluate(qf, qp, qc, gf, gp, gc, Rules(**change), topk)
 
 
 def test_arrays_that_do_not_fit():
@@ -156,7 +158,7 @@ def test_arrays_that_do_not_fit():
     with pytest.raises(ValueError, match="neither"):
         evaluate(qf, qp, qc, gf, gp, None)
     gf[[30, 9]] = np.nan
-    with pytest.raises(ValueError, match="gallery.* of 2 images.*row 9"):
+    with pytest.raises(ValueError, match=" of 2 of 150 gallery images.*rows 9, 30"):
         evaluate(qf, qp, qc, gf, gp, gc)
 
 
@@ -164,11 +166,11 @@ def test_other_distances_and_progress():
     case, seen = random_case(0), []
     plain = evaluate(*case)
     squared = ((case[0][:, None] - case[3]) ** 2).sum(2).astype(np.float32)
-    same = evaluate(*case, distances=lambda part: squared[part].copy(), block_size=16,
+    same = evaluate(*case, Rules(distances=lambda part: squared[part].copy()), block_size=16,
                     progress=lambda done, total: seen.append((done, total)))
     assert_same(same, plain)
     assert seen == [(16, 40), (32, 40), (40, 40)]
-    assert evaluate(*case, distances=lambda part: -squared[part])["mAP"] < plain["mAP"] / 2
+    assert evaluate(*case, Rules(distances=lambda part: -squared[part]))["mAP"] < plain["mAP"] / 2
 
 
 def test_precision_of_each_query():

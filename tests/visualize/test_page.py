@@ -65,7 +65,7 @@ def test_pictures_are_files_too(report):
     assert {"rank_lists.png", "clusters_largest.png", "clusters_mixed.png", "clusters_split.png",
             "clusters_outliers.png", "map_pseudo_labels.svg", "map_identities.svg",
             "curve_retrieval_on_the_test_set.svg"} <= names
-    assert not [name for name in names if name.endswith(".tmp")]
+    assert not [name for name in names if name.endswith(".new")]
     with Image.open(report / "rank_lists.png") as sheet:
         assert sheet.size == (11 * 80, 2 * 156)
     for path in report.glob("*.svg"):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from slow_evaluation import ranking
 
-from ppcls_ise.metric import evaluate
+from ppcls_ise.metric import Rules, evaluate
 from ppcls_ise.visualize import cluster_sheets, rank_lists, spread_by_precision
 from ppcls_ise.visualize.embedding import choose_for_map, flatten
 
@@ -16,9 +16,9 @@ def test_rank_lists_are_those_of_the_evaluation(protocol, cameras):
     pids, camids = rng.integers(-1, 5, 70), rng.integers(3, size=70)
     sides = [(x[part], pids[part], camids[part] if cameras else None) for part in (slice(0, 12), slice(8, 70))]
     own = np.array([-1] * 8 + [0, 1, 2, 3])
-    ap = evaluate(*sides[0], *sides[1], protocol=protocol, own=own)["ap"]
+    ap = evaluate(*sides[0], *sides[1], Rules(protocol, own))["ap"]
     assert np.isfinite(ap).sum() >= 8
-    lists = rank_lists(range(12), *sides, ap, protocol, own, top=100)
+    lists = rank_lists(range(12), *sides, ap, Rules(protocol, own), top=100)
     assert [found.query for found in lists] == list(range(12))
     for found in lists:
         expected, distances = ranking(found.query, *sides[0], *sides[1], protocol=protocol, own=own)
@@ -33,7 +33,7 @@ def test_top_and_other_distances():
     side = eye, np.array([1, 2, 3, 4]), None
     found = rank_lists([2], side, side, top=2)[0]
     assert found.matches.tolist() == [2, 0] and found.right.tolist() == [True, False]
-    turned = rank_lists([2], side, side, distances=lambda part: eye[part].copy(), top=10)[0]
+    turned = rank_lists([2], side, side, rules=Rules(distances=lambda part: eye[part].copy()), top=10)[0]
     assert turned.matches.tolist() == [0, 1, 3, 2]
 
 

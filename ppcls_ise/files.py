@@ -1,0 +1,40 @@
+"""A file in place of another, whole or not at all."""
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+
+__all__ = ["replacing"]
+
+
+@contextlib.contextmanager
+def replacing(path: str, durable: bool = False) -> Iterator[str]:
+    """Write a file beside ``path``, which takes its place when the block ends: a reader, or a kill, sees either, whole.
+
+    Args:
+        path: a file that may or may not be there; its folder is.
+        durable: whether the new file is on the disk itself before it takes the place, so that a power cut cannot leave
+            less than either.
+
+    Yields:
+        The path to write to, ``PATH.<8 random digits>.new``: writers never share one, and what a kill leaves behind
+        is known by its name. The writer opens it, so its permissions are those of any new file. Where the block
+        raises, it is removed and ``path`` is as it was.
+
+    Example:
+        >>> with replacing("config.yaml") as new, open(new, "w") as file:  # doctest: +SKIP
+        ...     file.write(text)
+    """
+    new = f"{path}.{secrets.token_hex(4)}.new"
+    try:
+        yield new
+        if durable:
+            with open(new, "rb") as file:
+                os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:  # an interruption from the keyboard, too
+        with contextlib.suppress(OSError):
+            os.remove(new)
+        raise
