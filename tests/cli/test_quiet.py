@@ -86,12 +86,6 @@ def test_the_last_line_is_the_error(exported, command):
     assert not NOISE.search(done.stdout), done.stdout
 
 
-def test_every_program_begins_with_silence():
-    for path in [*ROOT.glob("tools/*.py"), *ROOT.glob("deploy/python/*.py"), ROOT / "deploy/serving/serve.py"]:
-        if path.name != "make_synthetic.py":  # which imports none of the noisy ones
-            assert re.search(r"^(import _engine|import _program|quiet\.silence\(\))", path.read_text(), re.M), path
-
-
 def test_the_library_leaves_logging_and_warnings_alone():
     code = ("import logging, warnings; before = list(warnings.filters)\n"
             "import ppcls_ise; from ppcls_ise.cli import quiet\n"
