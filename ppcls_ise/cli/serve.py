@@ -2,8 +2,8 @@
 
     ise serve -o Global.rec_inference_model_dir=inference -o IndexProcess.index_dir=gallery
 
-On this machine only, unless Serving.host says otherwise. Without options: the gallery of the demo. Images can be appended and deleted with the token in the environment variable
-ISE_GALLERY_TOKEN, if it is set.
+On this machine only, unless Serving.host says otherwise. Without options: the gallery of the demo. Images can be
+appended and deleted with the token in the environment variable ISE_GALLERY_TOKEN, if it is set.
 """
 from __future__ import annotations
 

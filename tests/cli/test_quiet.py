@@ -1,7 +1,6 @@
 """What the programs print is theirs and PaddleClas's: each is run as a user runs it."""
 import logging
 import os
-import re
 import subprocess
 import sys
 import warnings

@@ -1,7 +1,8 @@
 """What README and docs tell people to type works: commands in ``bash`` blocks are run, ``yaml`` blocks are read.
 
-Commands run for real, in this process, whether they are written as ``ise NAME`` or as the tool of a checkout, in an empty folder, with the data replaced by 96 synthetic crops and the network by
-a tiny one; weights that a command wants are those of such a run. ``make`` is asked what it would do, ``pip`` not run.
+Commands run for real, in this process, whether they are written as ``ise NAME`` or as the tool of a checkout: in an
+empty folder, with the data replaced by 96 synthetic crops and the network by a tiny one; weights that a command wants
+are those of such a run. ``make`` is asked what it would do, ``pip`` not run.
 What cannot be run has ``<!-- not run: REASON -->`` on the line before its block.
 """
 import functools
