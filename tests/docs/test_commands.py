@@ -20,6 +20,8 @@ import yaml
 from helpers import ROOT
 from test_config_page import ROWS, paths, place
 
+from ppcls_ise.config import load_config
+
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w+)\n(.*?)^```", re.M | re.S)
 BLOCKS = [(page.name, mark, kind, text) for page in PAGES for mark, kind, text in BLOCK.findall(page.read_text())]
@@ -39,14 +41,13 @@ TINY_TRAIN = ["DataLoader.Train.sampler.batch_size=8", "DataLoader.Train.sampler
 
 def tiny(config, people):
     """Overrides that make a shipped config a matter of a second."""
-    loaders = yaml.safe_load((ROOT / config).read_text())["DataLoader"]
+    loaders = load_config(ROOT / config)["DataLoader"]
     blocks = {"Train": loaders["Train"], "Cluster": loaders.get("Cluster"),
               **{f"Eval.{name}": block for name, block in loaders.get("Eval", {}).items()}}
     found = [*TINY, *TINY_TRAIN]
     for name, block in blocks.items():
         if block:
-            found += [f"DataLoader.{name}.dataset.transform_ops.0.ResizeImage.size=[32,64]",
-                      f"DataLoader.{name}.loader.num_workers=0"]
+            found.append(f"DataLoader.{name}.loader.num_workers=0")
     return [*found, f"Global.image_root={people if loaders.get('Eval') else 'crops'}"]
 
 
