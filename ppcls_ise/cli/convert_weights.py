@@ -110,14 +110,14 @@ def _checked_model(conversion: Conversion) -> Any:
 
 
 def _calibrate(conversion: Conversion, model: Any, config: str, overrides: list[str]) -> None:
-    from ..config.load import find_config
-    from ..engine import load_config, prepare_config
+    from ..config import load_config
+    from ..engine import prepare_config
     from ..weights import identity_pair
 
     if conversion.architecture not in identity_pair.PAIRS:
         raise ISEError(f"--calibrate is for {', '.join(identity_pair.PAIRS)}: {conversion.architecture} of PaddleClas "
                        "and torchvision are the same network")
-    batches = _plain_batches(prepare_config(load_config(find_config(config), overrides), "train"))
+    batches = _plain_batches(prepare_config(load_config(config, overrides), "train"))
     pair = identity_pair.calibrated(conversion.architecture, model.backbone, batches)
     prefix = "backbone." if "neck.feat_bn.weight" in conversion.state else ""
     conversion.state |= {prefix + name: value for name, value in pair.items()}

@@ -51,10 +51,10 @@ def prepared(options: argparse.Namespace, mode: str) -> tuple[dict, dict]:
     import ppcls_ise
 
     ppcls_ise.register()
-    from ..config.load import find_config
-    from ..engine import load_config, prepare_config
+    from ..config import load_config
+    from ..engine import prepare_config
 
-    given = load_config(find_config(options.config), options.override)
+    given = load_config(options.config, options.override)
     config = prepare_config(given, mode)
     if mode in ("train", "eval"):
         _draw_synthetic_set(config)

@@ -32,11 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _build(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from ..config.load import find_config
     from ..gallery.deployment import make_extractor, read_config, update_gallery
     from ..images.reading import shown
 
-    config = read_config(find_config(options.config), options.override)
+    config = read_config(options.config, options.override)
     block = config.get("IndexProcess")
     if not isinstance(block, dict):
         raise ISEError("the config has no block IndexProcess")

@@ -11,7 +11,7 @@ from ..config.keys import nearest
 __all__ = ["COMMANDS", "command", "main"]
 
 #: In the order in which a user meets them.
-COMMANDS = ("demo", "synthetic", "check-data", "train", "eval", "visualize", "cluster-report", "convert-weights",
+COMMANDS = ("demo", "synthetic", "config", "check-data", "train", "eval", "visualize", "cluster-report", "convert-weights",
             "export", "predict", "gallery", "search", "serve")
 
 

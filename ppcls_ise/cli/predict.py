@@ -32,11 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from ..config.load import find_config
     from ..gallery.deployment import images_to_predict, make_extractor, read_config, readable_features
     from ..images.reading import shown
 
-    settings = read_config(find_config(options.config), options.override)["Global"]
+    settings = read_config(options.config, options.override)["Global"]
     images = images_to_predict(settings)
     paths = [images.path(row) for row in range(len(images.names))]
     extractor = make_extractor(settings)

@@ -35,7 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _search(options: argparse.Namespace) -> None:
-    from ..config.load import find_config
     from ..gallery import Gallery
     from ..gallery.deployment import (
         check_cameras,
@@ -47,7 +46,7 @@ def _search(options: argparse.Namespace) -> None:
         readable_features,
     )
 
-    config = read_config(find_config(options.config), options.override)
+    config = read_config(options.config, options.override)
     block, search = config.get("IndexProcess") or {}, config.get("Search") or {}
     check_targets(search)
     queries, found = images_to_predict(config["Global"]), []

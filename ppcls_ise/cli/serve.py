@@ -29,7 +29,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from ..config.load import find_config
     from ..gallery.deployment import make_extractor, read_config
     try:
         import uvicorn
@@ -41,7 +40,7 @@ def _serve(options: argparse.Namespace) -> None:
                        "fastapi uvicorn python-multipart") from error
     from ..serving.service import Limits, SearchService
 
-    config = read_config(find_config(options.config), options.override)
+    config = read_config(options.config, options.override)
     block, serving = config.get("IndexProcess") or {}, config.get("Serving") or {}
     if not block.get("index_dir"):
         raise ISEError("IndexProcess.index_dir is missing: the folder of the gallery")
