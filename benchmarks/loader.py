@@ -20,9 +20,9 @@ import ppcls_ise  # noqa: E402
 ppcls_ise.register()
 
 import numpy as np  # noqa: E402
-import yaml  # noqa: E402
 from paddle.io import DataLoader  # noqa: E402
 
+from ppcls_ise.config import load_config  # noqa: E402
 from ppcls_ise.data import PseudoLabelSampler, ReIDImages  # noqa: E402
 from ppcls_ise.data.loader import ImageLoader  # noqa: E402
 from ppcls_ise.images.synthetic import make_synthetic  # noqa: E402
@@ -39,7 +39,7 @@ THEIRS = [RESIZE, {"RandFlipImage": {"flip_code": 1}}, {"Pad": {"padding": 10}},
 
 def ours():
     """The published augmentation and the plain transforms, as the config has them."""
-    config = yaml.safe_load((Path(__file__).resolve().parents[1] / "configs/ISE_R50.yaml").read_text())["DataLoader"]
+    config = load_config("ISE_R50.yaml")["DataLoader"]
     return (config["Train"]["dataset"]["transform_ops"], config["Eval"]["Query"]["dataset"]["transform_ops"])
 
 

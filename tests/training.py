@@ -1,9 +1,6 @@
 """Small trainings: overrides that make configs/ISE_demo.yaml a matter of seconds, on a set of 64 x 32 images."""
 
 TINY = ["Global.epochs=2", "Global.iter_per_epoch=3", "Global.print_batch_step=1", "Global.image_shape=[3,64,32]",
-        "DataLoader.Train.dataset.transform_ops.0.ResizeImage.size=[32,64]",
-        "DataLoader.Eval.Query.dataset.transform_ops.0.ResizeImage.size=[32,64]",
-        "DataLoader.Eval.Gallery.dataset.transform_ops.0.ResizeImage.size=[32,64]",
         "DataLoader.Train.sampler.batch_size=16", "Arch.bn_group_size=16",
         "DataLoader.Train.sampler.num_instances=4",
         "Cluster.min_samples=2", "Cluster.k1=8", "Cluster.k2=3"]

@@ -1,5 +1,10 @@
-"""Evaluate: python tools/eval.py -c configs/ISE_R50.yaml -o Global.pretrained_model=output/ISE_R50/best_model"""
-import _engine
+"""``ise eval`` in a checkout: python tools/eval.py --help"""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from ppcls_ise.cli.eval import main  # noqa: E402
 
 if __name__ == "__main__":
-    _engine.run("eval", lambda engine: engine.eval())
+    sys.exit(main())

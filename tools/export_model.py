@@ -1,24 +1,10 @@
-"""Export a static model: python tools/export_model.py -c configs/ISE_R50.yaml
--o Global.pretrained_model=output/ISE_R50/best_model -o Global.save_inference_dir=inference
---onnx writes inference.onnx too, and checks it."""
+"""``ise export`` in a checkout: python tools/export_model.py --help"""
+import os
 import sys
 
-import _engine
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-
-def main():
-    onnx = "--onnx" in sys.argv  # PaddleClas's command line does not know it
-    sys.argv = [argument for argument in sys.argv if argument != "--onnx"]
-
-    def export(engine):
-        from ppcls_ise.cli import quiet
-        from ppcls_ise.engine import export_model
-
-        quiet.silence_export()
-        export_model(engine, onnx)
-
-    _engine.run("export", export)
-
+from ppcls_ise.cli.export import main  # noqa: E402
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

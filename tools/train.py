@@ -1,16 +1,10 @@
-"""Train: python tools/train.py -c configs/ISE_R50.yaml [-o Global.output_dir=... -o ...]
+"""``ise train`` in a checkout: python tools/train.py --help"""
+import os
+import sys
 
-On several devices: python -m paddle.distributed.launch tools/train.py -c configs/ISE_R50.yaml
-"""
-import _engine
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-
-def train(engine):
-    from ppcls_ise.engine import log_best_and_last
-
-    engine.train()
-    log_best_and_last(engine)
-
+from ppcls_ise.cli.train import main  # noqa: E402
 
 if __name__ == "__main__":
-    _engine.run("train", train)
+    sys.exit(main())

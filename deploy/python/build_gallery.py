@@ -1,35 +1,10 @@
-"""Build a gallery of features, add images to it or take them out (IndexProcess.index_operation: new, append, remove).
-
-cd deploy && python python/build_gallery.py -c configs/gallery.yaml -o IndexProcess.image_root=/data/crops"""
+"""``ise gallery`` in a checkout: cd deploy && python python/build_gallery.py --help"""
 import os
-import time
+import sys
 
-import _program
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 
-
-def main(config):
-    from tqdm import tqdm
-
-    from ppcls_ise.errors import ISEError
-    from ppcls_ise.gallery.deployment import make_extractor, update_gallery
-    from ppcls_ise.images.reading import shown
-
-    block = config.get("IndexProcess")
-    if not isinstance(block, dict):
-        raise ISEError("the config has no block IndexProcess")
-    settings = {**config["Global"], "batch_size": block.get("batch_size") or config["Global"].get("batch_size")}
-    started = time.time()
-    extractor = None if block.get("index_operation") == "remove" else make_extractor(settings)
-    gallery, counts = update_gallery(block, extractor, lambda paths: tqdm(paths, unit="image"))
-    done = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
-    cameras = ", ".join(map(shown, gallery.cameras)) or "unknown"
-    print(f"{block['index_dir']}: {len(gallery)} images ({done}), {gallery.kind}, {gallery.dimension} numbers each, "
-          f"cameras {cameras}; {time.time() - started:.1f} s")
-    root = os.path.abspath(os.path.expanduser(block["image_root"]))
-    if counts["unknown"] and root != gallery.image_root:
-        print(f"not in the gallery: {counts['unknown']} of the listed images; those it has lie below "
-              f"{shown(gallery.image_root)}, where IndexProcess.image_root is {shown(root)}")
-
+from ppcls_ise.cli.gallery import main  # noqa: E402
 
 if __name__ == "__main__":
-    _program.run(main, __doc__)
+    sys.exit(main())

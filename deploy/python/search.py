@@ -1,86 +1,10 @@
-"""Search the gallery with an image or every image in a folder: a table, and if wished JSON and a picture.
-
-cd deploy && python python/search.py -c configs/gallery.yaml -o Global.infer_imgs=crop.jpg"""
-import json
+"""``ise search`` in a checkout: cd deploy && python python/search.py --help"""
 import os
 import sys
 
-import _program
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 
-
-def main(config):
-    from ppcls_ise.gallery import Gallery
-    from ppcls_ise.gallery.deployment import (
-        check_cameras,
-        check_targets,
-        images_to_predict,
-        make_extractor,
-        query_cameras,
-        readable_features,
-    )
-
-    block, search = config.get("IndexProcess") or {}, config.get("Search") or {}
-    check_targets(search)
-    queries, found = images_to_predict(config["Global"]), []
-    left_out = [[camera] for camera in query_cameras(block, queries)] if search.get("other_cameras") else None
-    gallery = Gallery.open(os.path.expanduser(block.get("index_dir") or "."))
-    check_cameras(search.get("cameras"), gallery)
-    extractor = make_extractor(config["Global"])
-    gallery.check_model(extractor)
-
-    def skipped(row, error):
-        print(f"skipped: {error}", file=sys.stderr)
-
-    paths = [queries.path(row) for row in range(len(queries.names))]
-    for rows, features in readable_features(extractor, paths, skipped):
-        for row, feature in zip(rows, features):
-            found.append((paths[row], gallery.search(
-                feature[None], block.get("return_k") or 10, cameras=search.get("cameras"),
-                not_cameras=left_out[row] if left_out else (), threshold=_threshold(block))[0]))
-    if not found:
-        sys.exit("error: none of the images can be read")
-    _write(search, gallery, found)
-
-
-def _threshold(block):
-    return -1.0 if block.get("score_thres") is None else block["score_thres"]
-
-
-def _write(search, gallery, found):
-    from ppcls_ise.images.reading import shown
-
-    for query, matches in found:
-        print(f"\n{shown(query)}\n{'rank':>6}  {'similarity':>10}  {'pid':>6}  {'camera':>6}  path")
-        for rank, match in enumerate(matches, 1):
-            print(f"{rank:6d}  {match.similarity:10.4f}  {_known(match, 'pid'):>6}  {_known(match, 'camid'):>6}  "
-                  f"{shown(match.entry['path'])}")
-        if not matches:
-            print("        nothing as similar as IndexProcess.score_thres in these cameras")
-    if search.get("json"):
-        results = [{"query": query, "matches": [
-            {**{key: value for key, value in match.entry.items() if key != "digest"},
-             "similarity": round(match.similarity, 6)} for match in matches]}
-            for query, matches in found]
-        with open(search["json"], "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
-        print(f"\n{search['json']}")
-    if search.get("picture"):
-        from ppcls_ise.visualize import contact_sheet
-        from ppcls_ise.visualize.pictures import PLAIN, camera_label
-
-        contact_sheet([[(query, "#1c2333", "query"),
-                        *((gallery.checked_image_path(match.id), PLAIN,
-                           f"{match.similarity:.2f} {camera_label(match.entry.get('camid'))}") for match in matches)]
-                       for query, matches in found]).save(search["picture"])
-        print(f"\n{search['picture']}")
-
-
-def _known(match, key):
-    from ppcls_ise.images.reading import shown
-
-    value = match.entry.get(key)
-    return "" if value is None else shown(value)
-
+from ppcls_ise.cli.search import main  # noqa: E402
 
 if __name__ == "__main__":
-    _program.run(main, __doc__)
+    sys.exit(main())

@@ -1,10 +1,11 @@
 """As ppcls/engine: a run and its hooks around PaddleClas's engine, extraction, evaluation, checkpoints, export."""
+from ..config import load_config, save_config
 from .cluster_hook import ClusterHook
 from .cluster_settings import ClusterSettings
 from .evaluation import log_best_and_last, query_and_gallery
 from .export import export_model
 from .extraction import extract_features
-from .prepare import load_config, prepare_config, save_config
+from .prepare import prepare_config
 from .run import Hook, Run, run_of
 from .train_ise import train_epoch_ise
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from ppcls.utils import logger
 
+from ..config.load import plain_dicts
 from ..images.reading import file_digest
 from .loader_blocks import plain_block
-from .prepare import plain_dicts
 
 __all__ = ["export_model"]
 

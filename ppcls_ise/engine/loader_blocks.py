@@ -1,14 +1,13 @@
 """The block ``DataLoader`` of a config."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ..config.keys import check_keys, require_keys
+from ..config.loaders import named_blocks
 from ..data.blocks import check_dataset, check_plain_dataset, check_sampler
 from ..data.datasets import DATASETS
 from ..errors import ISEError
 
-__all__ = ["check_loaders", "check_sizes", "complete_loaders", "plain_block"]
+__all__ = ["check_loaders", "complete_loaders", "plain_block"]
 
 PARTS = ("dataset", "sampler", "loader")
 
@@ -27,7 +26,7 @@ def check_loaders(loaders: dict | None, ise: bool, mode: str) -> None:
     """
     if ise:
         check_keys(loaders, ("Train", "Eval", "Cluster"), "DataLoader")
-    blocks = {place: block for place, block in _blocks(loaders) if ise or _is_ours(block)}
+    blocks = {place: block for place, block in named_blocks(loaders) if ise or _is_ours(block)}
     evaluation = [place.split(".")[-1] for place in blocks if ".Eval." in place]
     if len(evaluation) > 1:  # one alone may have any name
         check_keys(dict.fromkeys(evaluation), ("Query", "Gallery"), "DataLoader.Eval")
@@ -36,16 +35,6 @@ def check_loaders(loaders: dict | None, ise: bool, mode: str) -> None:
         _check_parts(block or {}, place)
         if mode == "train" or (mode == "eval" and ".Eval." in place):
             _require_parts(block, place)
-
-
-def _blocks(loaders: dict | None) -> Iterator[tuple[str, dict | None]]:
-    """(place, block) of what is trained on, clustered and evaluated."""
-    loaders = loaders or {}
-    for name in ("Train", "Cluster"):
-        if loaders.get(name) is not None:
-            yield f"DataLoader.{name}", loaders[name]
-    for name, block in (loaders.get("Eval") or {}).items():
-        yield f"DataLoader.Eval.{name}", block
 
 
 def _is_ours(block):
@@ -88,38 +77,12 @@ def complete_loaders(root: str | None, loaders: dict) -> None:
 
     ``Global.image_root`` is the root of every data set that names none; PaddleClas wants ``use_shared_memory`` said.
     """
-    for _, block in _blocks(loaders):
+    for _, block in named_blocks(loaders):
         if _is_ours(block):
             if root:
                 block["dataset"].setdefault("image_root", root)
             if block.get("loader"):
                 block["loader"].setdefault("use_shared_memory", True)
-
-
-def check_sizes(image_shape: list | None, loaders: dict) -> None:
-    """Training, clustering, evaluation and export see images of one size; an override easily forgets one of them.
-
-    Args:
-        image_shape: ``Global.image_shape``, [3, height, width].
-        loaders: ``DataLoader``.
-
-    Raises:
-        ISEError: if they differ, with the size of each.
-    """
-    blocks = {"Train": loaders.get("Train"), "Cluster": loaders.get("Cluster"),
-              **{f"Eval.{name}": block for name, block in (loaders.get("Eval") or {}).items()}}
-    sizes = {}
-    if isinstance(image_shape, (list, tuple)) and len(image_shape) == 3:
-        sizes["Global.image_shape"] = image_shape[2], image_shape[1]
-    for name, block in blocks.items():
-        for transform in ((block or {}).get("dataset") or {}).get("transform_ops") or []:
-            size = (transform.get("ResizeImage") or {}).get("size") if isinstance(transform, dict) else None
-            if size:
-                sizes[f"DataLoader.{name}"] = (size, size) if isinstance(size, int) else tuple(size)
-    if len(set(sizes.values())) > 1:
-        raise ISEError("images are of different sizes (width x height): " + ", ".join(
-            f"{name} {'x'.join(map(str, size))}" for name, size in sizes.items()) + "; give every ResizeImage.size "
-            "[width, height] and Global.image_shape [3, height, width] one size")
 
 
 def plain_block(config: dict) -> dict:

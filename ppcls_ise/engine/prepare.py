@@ -1,8 +1,7 @@
-"""Configs: read in PaddleClas's manner, checked before anything is built."""
+"""From a config to what PaddleClas builds: checked, and completed, before anything is built."""
 from __future__ import annotations
 
 import copy
-import json
 import os
 
 import paddle
@@ -10,77 +9,24 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 
 from ..arch.bn_groups import check_group_size
-from ..config.overrides import apply_override
+from ..config.sizes import check_sizes
 from ..data.datasets import DATASETS
 from ..errors import ISEError
 from ..metric import PROTOCOLS, ReIDMetric
 from .checkpoints import settle
 from .known_keys import check_config
-from .loader_blocks import check_sizes, complete_loaders, plain_block
+from .loader_blocks import complete_loaders, plain_block
 
-__all__ = ["load_config", "plain_dicts", "prepare_config", "save_config"]
+__all__ = ["prepare_config"]
 
 DEVICES = ("auto", "cpu", "gpu", "xpu", "npu", "mlu")
-
-
-def load_config(path: str, overrides=()) -> dict:
-    """Read a yaml file in PaddleClas's manner, with ``key.sub=value`` overrides.
-
-    A value is a Python literal or else a string. (PaddleClas evaluates it: ``protocol=all`` becomes a function.)
-
-    Raises:
-        ISEError: if the file is missing or no yaml, or an override names no place in it.
-    """
-    import yaml
-    from ppcls.utils import config as ppcls_config
-
-    if not os.path.isfile(path):
-        raise ISEError(f"config {path} does not exist")
-    try:
-        config = ppcls_config.get_config(path, show=False)
-    except yaml.YAMLError as error:
-        raise ISEError(f"config {path} is no yaml: {error}") from error
-    for override in overrides:
-        apply_override(config, override)
-    return config
-
-
-def save_config(config: dict, folder: str) -> str:
-    """Keep the config of a run, overrides included, in its output folder: what evaluates, exports or looks at the run
-    needs to name nothing else.
-
-    ``Global.checkpoints`` is left out: where a resumed run was taken up again is no part of what it is.
-
-    Args:
-        config: of :func:`load_config`; ``load_config`` of the file gives it again.
-        folder: made where it is missing.
-
-    Returns:
-        The path of ``config.yaml`` in it.
-    """
-    import yaml
-
-    config = plain_dicts(config)
-    config["Global"]["checkpoints"] = None
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "config.yaml")
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write("# The config of this run, with its overrides.\n")
-        yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)
-    os.replace(path + ".new", path)
-    return path
-
-
-def plain_dicts(config: dict) -> dict:
-    """A copy of nothing but dicts, lists, text and numbers, none of them twice, as yaml writes best."""
-    return json.loads(json.dumps(config))
 
 
 def prepare_config(config: dict, mode: str) -> dict:
     """Check a config and complete what PaddleClas's builders cannot pass on by themselves.
 
     Args:
-        config: of :func:`load_config`; not changed.
+        config: of :func:`ppcls_ise.config.load_config`; not changed.
         mode: ``train``, ``eval`` or ``export``, as of PaddleClas's Engine; or ``data`` to look at the images only
             (tools/check_data.py), for which nothing needs to be complete but the data sets.
 

@@ -1,8 +1,7 @@
-"""deploy/python as a user runs it, on the synthetic persons."""
+"""The programs of deployment as a user runs them, on the synthetic persons."""
 import json
 import os
 import re
-import runpy
 import shutil
 import signal
 import subprocess
@@ -14,17 +13,15 @@ import pytest
 from helpers import ROOT
 from PIL import Image
 
+from ppcls_ise.cli.main import command
 from ppcls_ise.gallery import Gallery
 from ppcls_ise.inference import FeatureExtractor
-
-PROGRAMS = ROOT / "deploy" / "python"
 
 
 @pytest.fixture
 def run(exported, people, tmp_path, monkeypatch, capsys):
-    """``run("search", "key=value", ...)`` runs a program in deploy/ on tmp_path's gallery; returns what it printed."""
+    """``run("search", "key=value", ...)`` runs a command in deploy/ on tmp_path's gallery; returns what it printed."""
     monkeypatch.chdir(ROOT / "deploy")
-    monkeypatch.syspath_prepend(str(PROGRAMS))
 
     def call(program, *overrides, config="gallery"):
         defaults = [f"Global.rec_inference_model_dir={exported[1]}", f"Global.infer_imgs={people / 'query'}"]
@@ -32,15 +29,17 @@ def run(exported, people, tmp_path, monkeypatch, capsys):
             defaults += [f"IndexProcess.index_dir={tmp_path / 'index'}",
                          f"IndexProcess.image_root={people / 'bounding_box_test'}"]
         options = [part for override in [*defaults, *overrides] for part in ("-o", override)]
-        monkeypatch.setattr(sys, "argv", [program, "-c", f"configs/{config}.yaml", *options])
-        runpy.run_path(str(PROGRAMS / f"{program}.py"), run_name="__main__")
-        return capsys.readouterr().out
+        code = command(program).main(["-c", f"configs/{config}.yaml", *options])
+        printed = capsys.readouterr()
+        if code:
+            raise SystemExit(printed.err)
+        return printed.out
 
     return call
 
 
 def test_features_are_printed_as_paddleclas_prints_them(run, exported, people):
-    printed = run("predict_rec", "Global.use_gpu=False", "Global.enable_mkldnn=True", "Global.cpu_num_threads=1",
+    printed = run("predict", "Global.use_gpu=False", "Global.enable_mkldnn=True", "Global.cpu_num_threads=1",
                   "Global.batch_size=4", "Global.use_tensorrt=False", "Global.use_fp16=False", "Global.benchmark=True",
                   config="inference_rec")
     names = sorted(os.listdir(people / "query"))
@@ -53,7 +52,7 @@ def test_features_are_printed_as_paddleclas_prints_them(run, exported, people):
 
 def test_build_search_append_and_remove(run, people, tmp_path):
     images = sorted(name for name in os.listdir(people / "bounding_box_test") if not name.startswith("-1"))  # junk
-    assert f"{len(images)} images" in run("build_gallery")
+    assert f"{len(images)} images" in run("gallery")
     # A gallery image is its own best match; without its own camera it is not.
     query = people / "bounding_box_test" / images[0]
     camera = int(re.search(r"_c(\d+)", images[0])[1])
@@ -71,9 +70,9 @@ def test_build_search_append_and_remove(run, people, tmp_path):
     listed = tmp_path / "list.txt"
     listed.write_text(images[0] + "\n" + images[1] + "\t1\t2\n")
     taken = [f"IndexProcess.data_file={listed}", "IndexProcess.index_operation=remove"]
-    assert "2 removed" in run("build_gallery", *taken)
+    assert "2 removed" in run("gallery", *taken)
     listed.write_text(f"{images[0]}\t7\t9\tentrance\n{images[2]}\t8\t9\tyard\n")
-    printed = run("build_gallery", "IndexProcess.index_operation=append", f"IndexProcess.data_file={listed}",
+    printed = run("gallery", "IndexProcess.index_operation=append", f"IndexProcess.data_file={listed}",
                   "IndexProcess.columns=['path', 'pid', 'camid', 'place']")
     assert "1 added, 1 replaced" in printed and f"{len(images) - 1} images" in printed
     gallery = Gallery.open(str(tmp_path / "index"))
@@ -90,9 +89,9 @@ def crop(path, colour):
 def test_equal_names_of_two_folders_are_two_images(run, tmp_path):
     red, other = (crop(tmp_path / day / "0001_c1.png", colour) for day, colour in (("1", "red"), ("2", "blue")))
     crop(tmp_path / "1" / "0002_c1.png", "green")
-    run("build_gallery", f"IndexProcess.image_root={tmp_path / '1'}")
+    run("gallery", f"IndexProcess.image_root={tmp_path / '1'}")
     second = f"IndexProcess.image_root={tmp_path / '2'}"
-    assert "3 images (1 added)" in run("build_gallery", second, "IndexProcess.index_operation=append")
+    assert "3 images (1 added)" in run("gallery", second, "IndexProcess.index_operation=append")
     json_file = f"Search.json={tmp_path / 'found.json'}"
     for query in (red, other):
         run("search", f"Global.infer_imgs={query}", json_file, f"Search.picture={tmp_path / 'sheet.png'}")
@@ -102,7 +101,7 @@ def test_equal_names_of_two_folders_are_two_images(run, tmp_path):
         assert set(best) == {"path", "pid", "camid", "id", "similarity"}
     # A list of the second folder takes nothing out of the first.
     (tmp_path / "list.txt").write_text("0001_c1.png\n0001_c1.png\n0002_c1.png\n")  # the first twice
-    printed = run("build_gallery", second, f"IndexProcess.data_file={tmp_path / 'list.txt'}",
+    printed = run("gallery", second, f"IndexProcess.data_file={tmp_path / 'list.txt'}",
                   "IndexProcess.index_operation=remove")
     assert "2 images (1 removed, 1 unknown)" in printed and f"lie below {tmp_path / '1'}" in printed
     # What is overwritten after it was added is not shown for what was there.
@@ -116,13 +115,13 @@ def test_names_of_any_bytes(run, tmp_path):
     crop(tmp_path / "crops" / odd, "red")
     crop(tmp_path / "crops" / "0002_c1.png", "blue")
     options = [f"IndexProcess.image_root={tmp_path / 'crops'}", "IndexProcess.pattern=_c(?P<camid>.)"]
-    assert "cameras 1, \\udce9;" in run("build_gallery", *options)
+    assert "cameras 1, \\udce9;" in run("gallery", *options)
     queries = f"Global.infer_imgs={tmp_path / 'crops'}"
     files = [f"Search.json={tmp_path / 'found.json'}", f"Search.picture={tmp_path / 'sheet.png'}"]
     assert "0001_c\\udce9.png" in run("search", *options, queries, *files, "Search.other_cameras=True")
     found = json.loads((tmp_path / "found.json").read_text())
     assert [[match["camid"] for match in query["matches"]] for query in found] == [[1], ["\udce9"]]
-    assert "0001_c\\udce9.png:" in run("predict_rec", queries, config="inference_rec")
+    assert "0001_c\\udce9.png:" in run("predict", queries, config="inference_rec")
 
 
 def test_the_camera_of_a_query_is_read_below_its_folder(run, people, tmp_path):
@@ -130,7 +129,7 @@ def test_the_camera_of_a_query_is_read_below_its_folder(run, people, tmp_path):
         (tmp_path / "crops" / place).mkdir(parents=True)
         shutil.copy(crop_file, tmp_path / "crops" / place)
     options = [f"IndexProcess.image_root={tmp_path / 'crops'}", "IndexProcess.pattern=^(?P<camid>[^/]+)/"]
-    run("build_gallery", *options)
+    run("gallery", *options)
     run("search", *options, f"Global.infer_imgs={tmp_path / 'crops'}", "Search.other_cameras=True",
         f"Search.json={tmp_path / 'found.json'}")
     found = json.loads((tmp_path / "found.json").read_text())
@@ -142,19 +141,19 @@ def test_what_a_list_says(run, tmp_path):
         crop(tmp_path / "crops" / name, "red")
     (tmp_path / "list.jsonl").write_text('{"path": "a.png", "camid": 1.0, "similarity": 0.1}\n{"path": "b.png"}')
     root = f"IndexProcess.image_root={tmp_path / 'crops'}"
-    run("build_gallery", root, f"IndexProcess.data_file={tmp_path / 'list.jsonl'}")
+    run("gallery", root, f"IndexProcess.data_file={tmp_path / 'list.jsonl'}")
     run("search", f"Global.infer_imgs={tmp_path / 'crops/a.png'}", f"Search.json={tmp_path / 'found.json'}")
     matches = json.loads((tmp_path / "found.json").read_text())[0]["matches"]
     assert [match["similarity"] for match in matches] == [1.0, 1.0]  # the search's own
     assert sorted(repr(match.get("camid")) for match in matches) == ["1", "None"]
     (tmp_path / "crops" / "b.png").rename(tmp_path / "crops" / "b_cgate.png")
-    run("build_gallery", root, "IndexProcess.pattern=^.(_c(?P<camid>[a-z]+))?")
+    run("gallery", root, "IndexProcess.pattern=^.(_c(?P<camid>[a-z]+))?")
     entries = Gallery.open(str(tmp_path / "index")).entries.values()
     assert [entry.get("camid") for entry in entries] == [None, "gate"]
 
 
 def test_a_threshold_of_zero_is_one(run, people, tmp_path):
-    run("build_gallery")
+    run("gallery")
     options = [f"Search.json={tmp_path / 'found.json'}", "IndexProcess.return_k=1000"]
     run("search", *options, "IndexProcess.score_thres=0.0")
     found = json.loads((tmp_path / "found.json").read_text())
@@ -169,7 +168,7 @@ def test_cameras_have_their_names(run, people, tmp_path):
         (tmp_path / "crops" / place).mkdir(parents=True)
         shutil.copy(crop, tmp_path / "crops" / place)
     options = [f"IndexProcess.image_root={tmp_path / 'crops'}", "IndexProcess.pattern=^(?P<camid>[^/]+)/"]
-    assert "cameras 7, gate, yard;" in run("build_gallery", *options)
+    assert "cameras 7, gate, yard;" in run("gallery", *options)
     found = [*options, f"Global.infer_imgs={tmp_path / 'crops'}", f"Search.json={tmp_path / 'found.json'}"]
 
     def cameras(*overrides):
@@ -183,12 +182,12 @@ def test_cameras_have_their_names(run, people, tmp_path):
         with pytest.raises(SystemExit, match=message):
             run("search", *found, f"Search.cameras={wrong}")
     with pytest.raises(SystemExit, match=r"7/.* does not match IndexProcess.pattern"):
-        run("build_gallery", options[0], "IndexProcess.pattern=(?P<camid>[a-z]+)/")
+        run("gallery", options[0], "IndexProcess.pattern=(?P<camid>[a-z]+)/")
 
 
 def matches(run, tmp_path, kind="Flat", onnx=False):
     """Build a gallery, search it with all queries; the paths found for each."""
-    run("build_gallery", f"IndexProcess.index_method={kind}", f"Global.use_onnx={onnx}")
+    run("gallery", f"IndexProcess.index_method={kind}", f"Global.use_onnx={onnx}")
     run("search", f"Global.use_onnx={onnx}", f"Search.json={tmp_path / 'found.json'}")
     found = json.loads((tmp_path / "found.json").read_text())
     return [[match["path"] for match in query["matches"]] for query in found]
@@ -212,54 +211,54 @@ def test_bad_images_stop_the_build_or_are_left_out(run, people, tmp_path):
     lines = [{"path": good[0]}, {"path": str(tmp_path / "bad.jpg")}, {"path": good[1], "note": "é"}]
     listed.write_text("\n".join(map(json.dumps, lines)))
     with pytest.raises(SystemExit, match="bad.jpg is no readable image"):
-        run("build_gallery", f"IndexProcess.data_file={listed}")
-    printed = run("build_gallery", f"IndexProcess.data_file={listed}", "IndexProcess.on_bad_image=skip")
+        run("gallery", f"IndexProcess.data_file={listed}")
+    printed = run("gallery", f"IndexProcess.data_file={listed}", "IndexProcess.on_bad_image=skip")
     assert "2 images (2 added, 1 unreadable)" in printed
     assert [e.get("note") for e in Gallery.open(str(tmp_path / "index")).entries.values()] == [None, "é"]
 
 
 def test_a_gallery_of_another_model_is_not_searched(run, export_model):
-    run("build_gallery")
+    run("gallery")
     other = export_model(seed=1)[1]
-    for program, more in (("search", []), ("build_gallery", ["IndexProcess.index_operation=append"])):
+    for program, more in (("search", []), ("gallery", ["IndexProcess.index_operation=append"])):
         with pytest.raises(SystemExit, match="built with another model"):
             run(program, f"Global.rec_inference_model_dir={other}", *more)
 
 
 @pytest.mark.parametrize(("program", "override", "message"), [
-    ("build_gallery", "IndexProcess.index_method=Fast", "index_method is Flat"),
-    ("build_gallery", "IndexProcess.index_operation=add", "not 'add'"),
-    ("build_gallery", "IndexProcess.index_operation=remove", "data_file lists"),
-    ("build_gallery", "IndexProcess.index_operation=append", "holds no gallery"),
-    ("build_gallery", "IndexProcess.dist_type=hamming", "dist_type is IP"),
-    ("build_gallery", "IndexProcess.embedding_size=3", "embedding_size is 3"),
-    ("build_gallery", "IndexProcess.image_root=/nowhere", "/nowhere"),
-    ("build_gallery", "IndexProcess.data_file=/nowhere.txt", "nowhere.txt cannot be read"),
-    ("build_gallery", "IndexProcess.on_bad_image=pass", "error or skip"),
-    ("build_gallery", "Global.rec_inference_model_dir=/nowhere", "no exported model"),
-    ("build_gallery", "Global", "should read key.sub=value"),
+    ("gallery", "IndexProcess.index_method=Fast", "index_method is Flat"),
+    ("gallery", "IndexProcess.index_operation=add", "not 'add'"),
+    ("gallery", "IndexProcess.index_operation=remove", "data_file lists"),
+    ("gallery", "IndexProcess.index_operation=append", "holds no gallery"),
+    ("gallery", "IndexProcess.dist_type=hamming", "dist_type is IP"),
+    ("gallery", "IndexProcess.embedding_size=3", "embedding_size is 3"),
+    ("gallery", "IndexProcess.image_root=/nowhere", "/nowhere"),
+    ("gallery", "IndexProcess.data_file=/nowhere.txt", "nowhere.txt cannot be read"),
+    ("gallery", "IndexProcess.on_bad_image=pass", "error or skip"),
+    ("gallery", "Global.rec_inference_model_dir=/nowhere", "no exported model"),
+    ("gallery", "Global", "should read key.sub=value"),
     ("search", "Global.infer_imgs=None", "infer_imgs is missing"),
     ("search", "Global.infer_imgs=/nowhere", "/nowhere"),
-    ("build_gallery", "IndexProcess.index_methd=IVF", "index_methd is no known key, did you mean index_method"),
-    ("build_gallery", "Global.use_onx=True", "Global.use_onx is no known key, did you mean use_onnx"),
+    ("gallery", "IndexProcess.index_methd=IVF", "index_methd is no known key, did you mean index_method"),
+    ("gallery", "Global.use_onx=True", "Global.use_onx is no known key, did you mean use_onnx"),
     ("search", "Search.other_camera=True", "Search.other_camera is no known key, did you mean other_cameras"),
-    ("build_gallery", "IndexProcess.batch_size=many", "IndexProcess.batch_size is a whole number above 0, not 'many'"),
+    ("gallery", "IndexProcess.batch_size=many", "IndexProcess.batch_size is a whole number above 0, not 'many'"),
     ("search", "IndexProcess.return_k=0", "IndexProcess.return_k is a whole number above 0"),
     ("search", "IndexProcess.score_thres=high", "IndexProcess.score_thres is a cosine"),
-    ("build_gallery", "IndexProcess.index_dir=2024", "IndexProcess.index_dir is a text, not 2024; .* ./2024"),
-    ("build_gallery", "IndexProcess.columns=path", "IndexProcess.columns is a list of names"),
+    ("gallery", "IndexProcess.index_dir=2024", "IndexProcess.index_dir is a text, not 2024; .* ./2024"),
+    ("gallery", "IndexProcess.columns=path", "IndexProcess.columns is a list of names"),
     ("search", "Search.json=True", "Search.json is a file to write"),
     ("search", "Search.picture=/nowhere/a.png", "Search.picture is a file to write, in a folder that is there"),
     ("search", "Search.picture=/tmp/a", "Search.picture needs the ending of a picture"),
-    ("build_gallery", "Global.use_gpu=false", "Global.use_gpu is True or False, not 'false'"),
-    ("build_gallery", "IndexProcess.pattern=(?P<pid>[", "IndexProcess.pattern .* is no regular expression")])
+    ("gallery", "Global.use_gpu=false", "Global.use_gpu is True or False, not 'false'"),
+    ("gallery", "IndexProcess.pattern=(?P<pid>[", "IndexProcess.pattern .* is no regular expression")])
 def test_mistakes_end_with_one_message(run, program, override, message):
     with pytest.raises(SystemExit, match=f"error: .*{message}"):
         run(program, override)
 
 
 def test_a_pattern_that_is_none_is_named_in_a_search(run):
-    run("build_gallery")
+    run("gallery")
     for pattern, message in (("(?P<camid>[", "is no regular expression"), ("(?P<pid>\\d+)", "needs the group camid"),
                              ("_x(?P<camid>\\d+)", "does not match IndexProcess.pattern"),
                              ("(_x(?P<camid>\\d+))?", "does not tell its camera")):
@@ -274,12 +273,13 @@ def test_a_pattern_that_is_none_is_named_in_a_search(run):
 def test_a_line_of_json_that_is_of_no_use_is_named(run, tmp_path, line, message):
     (tmp_path / "list.jsonl").write_text(line)
     with pytest.raises(SystemExit, match=f"list.jsonl, line 1.*{message}" if "line" not in message else message):
-        run("build_gallery", f"IndexProcess.data_file={tmp_path / 'list.jsonl'}")
+        run("gallery", f"IndexProcess.data_file={tmp_path / 'list.jsonl'}")
 
 
 BUILDER = """
 import sys
 import numpy as np
+from ppcls_ise.cli.main import command
 from ppcls_ise.gallery import Gallery
 from ppcls_ise.gallery.files import locked
 rows = np.random.default_rng(0).normal(size=(20000, 64)).astype("float32")

@@ -1,7 +1,6 @@
 """What the programs print is theirs and PaddleClas's: each is run as a user runs it."""
 import logging
 import os
-import re
 import subprocess
 import sys
 import warnings
@@ -84,12 +83,6 @@ def test_the_last_line_is_the_error(exported, command):
     done = run(*command.split(), *model)
     assert done.returncode and done.stdout.splitlines()[-1].startswith("error: "), done.stdout
     assert not NOISE.search(done.stdout), done.stdout
-
-
-def test_every_program_begins_with_silence():
-    for path in [*ROOT.glob("tools/*.py"), *ROOT.glob("deploy/python/*.py"), ROOT / "deploy/serving/serve.py"]:
-        if path.name != "make_synthetic.py":  # which imports none of the noisy ones
-            assert re.search(r"^(import _engine|import _program|quiet\.silence\(\))", path.read_text(), re.M), path
 
 
 def test_the_library_leaves_logging_and_warnings_alone():

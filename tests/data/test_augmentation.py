@@ -3,10 +3,10 @@ import random
 
 import numpy as np
 import pytest
-import yaml
 from helpers import ROOT
 from PIL import Image, ImageOps
 
+from ppcls_ise.config import load_config
 from ppcls_ise.data import ReIDImages
 from ppcls_ise.data.sampler import Draw
 
@@ -39,7 +39,7 @@ def published(path, size, padding, rng):
     ("ISE_R50", (128, 256), 10), ("ISE_MobileNetV2_CUHK03", (64, 128), 5)])
 @pytest.mark.parametrize("cache", ["none", "ram"])
 def test_our_pipeline_is_the_published_augmentation(tmp_path, config, size, padding, cache):
-    blocks = yaml.safe_load((ROOT / f"configs/{config}.yaml").read_text())["DataLoader"]
+    blocks = load_config(ROOT / f"configs/{config}.yaml")["DataLoader"]
     rng = np.random.default_rng(0)
     for i, shape in enumerate(((128, 64, 3), (371, 160, 3), (61, 50, 3))):  # enlarged, shrunk, and across
         smooth = np.cumsum(rng.integers(-20, 21, shape), axis=0) % 256

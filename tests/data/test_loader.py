@@ -136,14 +136,11 @@ def test_the_folder_config_needs_nothing_but_the_folder(people, tmp_path):
 
     from ppcls_ise.engine import load_config, prepare_config
 
-    size = "[32,64]"
     config = load_config(str(ROOT / "configs/ISE_folder.yaml"), [
         f"Global.image_root={people / 'bounding_box_train'}", f"Global.output_dir={tmp_path}", "Global.epochs=2",
         "Global.iter_per_epoch=2", "Arch.Backbone={'name':'PPLCNet_x0_25','pretrained':False}", "Global.seed=3",
         "Arch.Neck.num_features=1280", "Cluster.k1=8", "Cluster.k2=3", "Cluster.min_samples=2", "Cluster.eps=0.6",
         "Global.image_shape=[3,64,32]",
-        f"DataLoader.Train.dataset.transform_ops.0.ResizeImage.size={size}",
-        f"DataLoader.Cluster.dataset.transform_ops.0.ResizeImage.size={size}",
         "DataLoader.Train.sampler.batch_size=16", "Arch.bn_group_size=16",
         "DataLoader.Train.sampler.num_instances=4",
         "DataLoader.Train.loader.num_workers=0", "DataLoader.Cluster.loader.num_workers=0"])

@@ -1,24 +1,26 @@
 """What README and docs tell people to type works: commands in ``bash`` blocks are run, ``yaml`` blocks are read.
 
-Tools run for real, in this process, in an empty folder, with the data replaced by 96 synthetic crops and the network by
-a tiny one; weights that a command wants are those of such a run. ``make`` is asked what it would do, ``pip`` not run.
+Commands run for real, in this process, whether they are written as ``ise NAME`` or as the tool of a checkout: in an
+empty folder, with the data replaced by 96 synthetic crops and the network by a tiny one; weights that a command wants
+are those of such a run. ``make`` is asked what it would do, ``pip`` not run.
 What cannot be run has ``<!-- not run: REASON -->`` on the line before its block.
 """
 import functools
 import importlib
 import pathlib
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
-import sys
 
 import paddle
 import pytest
 import yaml
 from helpers import ROOT
 from test_config_page import ROWS, paths, place
+
+from ppcls_ise.cli.main import command
+from ppcls_ise.config import load_config
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w+)\n(.*?)^```", re.M | re.S)
@@ -39,28 +41,20 @@ TINY_TRAIN = ["DataLoader.Train.sampler.batch_size=8", "DataLoader.Train.sampler
 
 def tiny(config, people):
     """Overrides that make a shipped config a matter of a second."""
-    loaders = yaml.safe_load((ROOT / config).read_text())["DataLoader"]
+    loaders = load_config(config)["DataLoader"]
     blocks = {"Train": loaders["Train"], "Cluster": loaders.get("Cluster"),
               **{f"Eval.{name}": block for name, block in loaders.get("Eval", {}).items()}}
     found = [*TINY, *TINY_TRAIN]
     for name, block in blocks.items():
         if block:
-            found += [f"DataLoader.{name}.dataset.transform_ops.0.ResizeImage.size=[32,64]",
-                      f"DataLoader.{name}.loader.num_workers=0"]
+            found.append(f"DataLoader.{name}.loader.num_workers=0")
     return [*found, f"Global.image_root={people if loaders.get('Eval') else 'crops'}"]
 
 
-def run_tool(script, arguments, codes=(0, None)):
-    """``python script arguments`` in this process: importing Paddle takes longer than most of them."""
-    before = sys.argv
-    sys.argv = [script, *map(str, arguments)]
-    try:
-        with paddle.utils.unique_name.guard():
-            runpy.run_path(str(ROOT / script), run_name="__main__")
-    except SystemExit as end:
-        assert end.code in codes, end.code
-    finally:
-        sys.argv = before
+def run_tool(name, arguments, codes=(0,)):
+    """``ise name arguments`` in this process: importing Paddle takes longer than most of them."""
+    with paddle.utils.unique_name.guard():
+        assert command(name).main([*map(str, arguments)]) in codes
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +68,10 @@ def workspace(people, tmp_path_factory):
         shutil.copy(crop, camera)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.syspath_prepend(str(ROOT / "tools"))
         config = "configs/ISE_R50.yaml"
         overrides = [part for override in [*tiny(config, people), "Global.output_dir=trained",
                                            "Global.eval_during_train=False"] for part in ("-o", override)]
-        run_tool("tools/train.py", ["-c", config, *overrides])
+        run_tool("train", ["-c", config, *overrides])
         latest = next((folder / "trained").rglob("latest.pdparams"))
         yield folder, latest.with_suffix("")
 
@@ -87,7 +80,6 @@ def workspace(people, tmp_path_factory):
 def here(workspace, monkeypatch):
     folder, stem = workspace
     monkeypatch.chdir(folder)
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
     return stem
 
 
@@ -104,8 +96,8 @@ def provide(stem, checkpoint):
                         else next(pathlib.Path("trained").rglob("pseudo_labels")), target.parent / "pseudo_labels")
 
 
-def with_config(script, arguments, checkpoint, people):
-    """A tool that takes ``-c`` and ``-o``: its keys are known ones, and it runs."""
+def with_config(name, arguments, checkpoint, people):
+    """A command that takes ``-c`` and ``-o``: its keys are known ones, and it runs."""
     config = pathlib.Path(arguments[arguments.index("-c") + 1])
     if config.name == "config.yaml":  # of a run: here of the one there is, which is tiny already
         config.parent.mkdir(parents=True, exist_ok=True)
@@ -121,61 +113,72 @@ def with_config(script, arguments, checkpoint, people):
         if key == "Global.checkpoints":
             extra.append("Global.epochs=2")
     # our crops are too small for anyone's recipe, and a check tells so by its exit code
-    codes = (0, 1) if script == "tools/check_data.py" else (0, None)
-    run_tool(script, [*arguments, *(part for override in extra for part in ("-o", override))], codes)
+    codes = (0, 1) if name == "check-data" else (0,)
+    run_tool(name, [*arguments, *(part for override in extra for part in ("-o", override))], codes)
 
 
-def report_of_runs(script, arguments, checkpoint, people):
+def report_of_runs(name, arguments, checkpoint, people):
     for run in arguments:
         provide(run.rpartition("=")[2] + "/latest", checkpoint)
-    run_tool(script, arguments)
+    run_tool(name, arguments)
 
 
-def parsed_only(script, arguments, checkpoint, people):
-    """What tests/weights runs in full: here its arguments are read."""
-    import convert_weights
+def parsed_only(name, arguments, checkpoint, people):
+    """What other tests run in full: here its arguments are read."""
+    given = command(name).parser().parse_args(arguments)
+    config = getattr(given, "calibrate", None) or getattr(given, "config", None)
+    assert not config or load_config(config)
 
-    given = convert_weights.arguments_of(arguments)
-    assert not given.calibrate or (ROOT / given.calibrate).is_file()
+
+RUNNERS = {"train": with_config, "eval": with_config, "export": with_config, "check-data": with_config,
+           "visualize": with_config, "cluster-report": report_of_runs, "convert-weights": parsed_only,
+           "demo": parsed_only, "config": with_config, "synthetic": parsed_only, "gallery": parsed_only, "search": parsed_only,
+           "predict": parsed_only, "serve": parsed_only}
 
 
-TOOLS = {"tools/train.py": with_config, "tools/eval.py": with_config, "tools/export_model.py": with_config,
-         "tools/check_data.py": with_config, "tools/visualize.py": with_config,
-         "tools/cluster_report.py": report_of_runs, "tools/convert_weights.py": parsed_only}
+def as_ise(tokens):
+    """``python tools/NAME.py ...`` or ``python -m ppcls_ise.cli ...`` as the command that it is."""
+    if tokens[:3] == ["python", "-m", "ppcls_ise.cli"]:
+        return ["ise", *tokens[3:]]
+    if tokens[0] == "python" and (ROOT / tokens[1]).is_file():
+        name = re.search(r"from ppcls_ise\.cli\.(\w+) import main", (ROOT / tokens[1]).read_text())
+        return ["ise", name[1].replace("_", "-"), *tokens[2:]] if name else tokens
+    return tokens
 
 
 def launched(tokens):
-    """``-m paddle.distributed.launch ... script``: its flags exist; the script is then run as one process."""
+    """``-m paddle.distributed.launch ... program``: its flags exist; the program is then run as one process."""
     launcher = importlib.import_module("paddle.distributed.launch.context.args_envs")
-    start = next(index for index, token in enumerate(tokens) if token.endswith(".py"))
+    start = next(index for index, token in enumerate(tokens) if token.endswith(".py") or token == "ise")
     known = pathlib.Path(launcher.__file__).read_text()
     for flag in [token for token in tokens[3:start] if token.startswith("--")]:
         assert f'"{flag}"' in known or f"'{flag}'" in known, flag
-    return ["python", *tokens[start:]]
+    return tokens[start:] if tokens[start] == "ise" else ["python", *tokens[start:]]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command)[:90])
-def test_command(command, here, people):
-    tokens = [token for token in command if not re.fullmatch(r"[A-Z_]+=\S*", token)]
+@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: " ".join(line)[:90])
+def test_command(line, here, people):
+    tokens = [token for token in line if not re.fullmatch(r"[A-Z_]+=\S*", token)]
     tokens[0] = tokens[0].removeprefix(".venv/bin/")
     if tokens[:3] == ["python", "-m", "paddle.distributed.launch"]:
         tokens = launched(tokens)
+    tokens = as_ise(tokens)
     if tokens[0] == "make":
         subprocess.run([*tokens, "-n"], cwd=ROOT, check=True, capture_output=True)
     elif tokens[:2] == ["pip", "install"]:
-        own = (ROOT / "Makefile").read_text() + (ROOT / "setup.py").read_text()
+        own = (ROOT / "Makefile").read_text() + (ROOT / "pyproject.toml").read_text()
         pinned = [token.strip("'\"") for token in tokens if "==" in token and not token.startswith("paddlepaddle")]
         assert all(token in own for token in pinned)
     elif tokens[0] != "mkdir":
-        assert tokens[0] == "python" and tokens[1] in TOOLS, (
-            f"{COMMANDS[command]}: {tokens[:2]} is not known here: add it to TOOLS, or mark the block as not run")
+        assert tokens[0] == "ise" and tokens[1] in RUNNERS, (
+            f"{COMMANDS[line]}: {tokens[:2]} is not known here: add it to RUNNERS, or mark the block as not run")
         run_once(tuple(tokens[1:]), here, people)
 
 
 @functools.cache
-def run_once(command, checkpoint, people):
-    """Commands that differ in how many processes they start are the same here."""
-    TOOLS[command[0]](command[0], list(command[1:]), checkpoint, people)
+def run_once(line, checkpoint, people):
+    """Lines that differ in how many processes they start are the same here."""
+    RUNNERS[line[0]](line[0], list(line[1:]), checkpoint, people)
 
 
 YAML = [(page, text) for page, mark, kind, text in BLOCKS if kind == "yaml" and not mark]
@@ -198,8 +201,8 @@ def test_python_block(page, text, here, people, capsys):
     someone = sorted((people / "query").glob("*.jpg"))[0]
     if '"inference"' in text and not pathlib.Path("inference").exists():
         provide("weights", here)
-        with_config("tools/export_model.py", ["-c", "configs/ISE_folder.yaml", "-o", "Global.pretrained_model=weights",
-                                              "-o", "Global.save_inference_dir=inference"], here, people)
+        with_config("export", ["-c", "configs/ISE_folder.yaml", "-o", "Global.pretrained_model=weights",
+                               "-o", "Global.save_inference_dir=inference"], here, people)
     text = text.replace("/data/crops", "crops").replace("/data/someone.jpg", str(someone))
     exec(compile(text, page, "exec"), {})  # a block of our own documents
     assert capsys.readouterr().out

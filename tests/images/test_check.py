@@ -1,6 +1,5 @@
-"""tools/check_data.py on small trees with one thing wrong at a time."""
+"""``ise check-data`` on small trees with one thing wrong at a time."""
 import os
-import sys
 import zlib
 
 import numpy as np
@@ -9,9 +8,7 @@ import yaml
 from helpers import ROOT
 from PIL import Image
 
-sys.path.insert(0, str(ROOT / "tools"))
-
-import check_data  # noqa: E402
+from ppcls_ise.cli import check_data
 
 CAFE = os.fsdecode(b"caf\xe9")  # a name that is no UTF-8
 NAMES = {"bounding_box_train": ["0001_c1_0.png", "0001_c2_0.png", "0002_c1_0.png"],

@@ -1,5 +1,4 @@
 import re
-import runpy
 import subprocess
 import sys
 from collections import defaultdict
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ppcls_ise.cli import synthetic as tool
 from ppcls_ise.images import synthetic
 from ppcls_ise.images.synthetic import SyntheticConfig, make_synthetic
 
@@ -191,6 +191,5 @@ def test_tool_runs_from_the_repository_root(tmp_path):
 
 
 def test_tool_refuses_in_one_line(made, capsys):
-    tool = runpy.run_path(str(REPO / "tools" / "make_synthetic.py"))
-    assert tool["main"](["--root", str(made[0])]) == 1
+    assert tool.main(["--root", str(made[0])]) == 1
     assert "identities is 10, wanted 128" in capsys.readouterr().err

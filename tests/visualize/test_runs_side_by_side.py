@@ -1,5 +1,4 @@
-"""tools/cluster_report.py: runs side by side."""
-import runpy
+"""``ise cluster-report``: runs side by side."""
 import subprocess
 import sys
 
@@ -7,15 +6,17 @@ import numpy as np
 import pytest
 from helpers import ROOT
 
+from ppcls_ise.cli import cluster_report
 from ppcls_ise.metric.epoch_table import EpochTable
 
 
 @pytest.fixture
-def tool(capsys, monkeypatch):
+def tool(capsys):
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cluster_report.py", *map(str, arguments)])
-        runpy.run_path(str(ROOT / "tools/cluster_report.py"), run_name="__main__")
-        return capsys.readouterr().out
+        code, printed = cluster_report.main([*map(str, arguments)]), capsys.readouterr()
+        if code:
+            raise SystemExit(printed.err)
+        return printed.out
 
     return run
 

@@ -10,13 +10,12 @@ import paddle
 import pytest
 from helpers import ROOT
 
+from ppcls_ise.cli import convert_weights
 from ppcls_ise.weights import read_state, to_paddle, to_torch, write_state
 from ppcls_ise.weights.identity_pair import calibrated, is_identity
 
 HERE = ROOT / "tests/weights"
-sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(HERE))
-import convert_weights  # noqa: E402
 import torch_twin  # noqa: E402
 
 NETWORKS = torch_twin.NETWORKS

@@ -1,0 +1,70 @@
+"""Print the feature of an image, or of every image in a folder, a line each.
+
+    ise predict -o Global.rec_inference_model_dir=inference -o Global.infer_imgs=crop.jpg
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from ..errors import ISEError
+from . import program
+
+if TYPE_CHECKING:
+    from ..inference import FeatureExtractor
+
+__all__ = ["main", "parser"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    parser = program.make_parser("predict", __doc__)
+    program.add_config(parser, "inference_rec.yaml")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it. Returns: the exit code."""
+    return program.run(parser(), _predict, arguments)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from ..gallery.deployment import images_to_predict, make_extractor, read_config, readable_features
+    from ..images.reading import shown
+
+    settings = read_config(options.config, options.override)["Global"]
+    images = images_to_predict(settings)
+    paths = [images.path(row) for row in range(len(images.names))]
+    extractor = make_extractor(settings)
+
+    def skipped(row: int, error: ISEError) -> None:
+        print(f"skipped: {error}", file=sys.stderr)
+
+    count, started = 0, time.perf_counter()
+    for rows, features in readable_features(extractor, paths, skipped):
+        count += len(rows)
+        for row, feature in zip(rows, features):
+            print(f"{shown(os.path.basename(paths[row]))}:\t{feature}")
+    seconds = time.perf_counter() - started
+    if not count:
+        raise ISEError("none of the images can be read")
+    if settings.get("benchmark"):
+        print(f"[Benchmark] {count} images in {seconds:.2f} s with reading; {_times(extractor)}")
+
+
+def _times(extractor: FeatureExtractor, runs: int = 5) -> str:
+    """Times of the parts for crops in memory, in PaddleClas's names for them."""
+    import numpy as np
+
+    batch = [np.random.default_rng(0).integers(0, 256, (256, 128, 3), dtype=np.uint8)] * extractor.batch_size
+    extractor(batch)
+    times = []
+    for function in (lambda: list(map(extractor.preprocess, batch)), lambda: extractor(batch)):
+        started = time.perf_counter()
+        for _ in range(runs):
+            function()
+        times.append(1000 * (time.perf_counter() - started) / runs)
+    return (f"a batch of {len(batch)}: preprocess_time {times[0]:.2f} ms, inference_time {times[1] - times[0]:.2f} ms")
