@@ -85,30 +85,49 @@ def arrow(x0, y0, x1, y1, words=""):
             + (text((x0 + x1) / 2 + 6, (y0 + y1) / 2 + 4, words, "var(--soft)", "start", 11) if words else "")]
 
 
+def corner(path, tip, down=True):
+    """A line with corners, and its tip."""
+    x, y = tip
+    wing = -9 if down else 9
+    return [f'<path d="{path}" fill="none" stroke="var(--ink)" stroke-width="1.3"/>'
+            f'<polygon points="{x},{y} {x - 4},{y + wing} {x + 4},{y + wing}" fill="var(--ink)"/>']
+
+
 def architecture():
-    """The way of the data: the step in the upper row, the clustering between epochs in the lower."""
-    parts = [text(10, 18, "every step", "var(--c1)", "start"), text(300, 235, "every epoch", "var(--c1)", "start")]
-    parts += box(10, 60, 120, "images", "ReIDImages,", "PseudoLabelSampler", room="data")
-    parts += box(170, 60, 120, "ISEModel", "backbone,", "BN neck", room="arch")
-    parts += box(330, 60, 130, "ISEHead", "support samples,", "ClusterMemory", room="arch")
-    parts += box(500, 60, 140, "losses", "ClusterContrastLoss,", "LabelPreservingLoss", room="loss")
-    parts += box(680, 60, 120, "optimizer", "PaddleClas's step", "loop", room="ppcls")
-    for x in (130, 290, 460, 640):
+    """The way of the data: a step, what an epoch begins with, and a search with the exported model."""
+    parts = []
+    for x, y, words in ((10, 18, "every step"), (690, 200, "before an epoch"), (10, 405, "a search")):
+        parts.append(text(x, y, words, "var(--c1)", "start"))
+    parts += box(10, 60, 130, "ReIDImages", "PseudoLabelSampler,", "ImageLoader", room="data")
+    parts += box(180, 60, 120, "ISEModel", "backbone,", "BN neck", room="arch")
+    parts += box(340, 60, 130, "ISEHead", "support samples,", "ClusterMemory", room="arch")
+    parts += box(510, 60, 140, "losses", "ClusterContrastLoss,", "LabelPreservingLoss", room="loss")
+    parts += box(690, 60, 130, "optimizer", "PaddleClas's", "train_epoch", room="ppcls")
+    for x in (140, 300, 470, 650):
         parts += arrow(x, 92, x + 40, 92)
-    parts += [f'<path d="M740 60V36H395V{52}" fill="none" stroke="var(--ink)" stroke-width="1.3"/>'
-              '<polygon points="395,60 391,51 399,51" fill="var(--ink)"/>',
-              text(570, 30, "after the step: the memory moves", "var(--soft)", size=11)]
-    parts += box(170, 250, 120, "extraction", "test transforms", room="engine")
-    parts += box(330, 250, 130, "neighbours,", "Jaccard distance", room="clustering")
-    parts += box(500, 250, 140, "DBSCAN", "pseudo labels,", "centroids", room="clustering")
-    for x in (290, 460):
-        parts += arrow(x, 276, x + 40, 276)
-    parts += arrow(230, 124, 230, 242, "features")
-    parts += ['<path d="M570 314V350H70V134" fill="none" stroke="var(--ink)" stroke-width="1.3"/>'
-              '<polygon points="70,126 66,135 74,135" fill="var(--ink)"/>', text(76, 230, "labels", "var(--soft)",
-                                                                                  "start", 11)]
-    parts += arrow(530, 250, 430, 130, "centroids")
-    return svg(810, 360, parts, "The way of the data through ppcls_ise")
+    parts += corner("M755 60V36H405V52", (405, 60))
+    parts.append(text(580, 30, "Run.after_step: the memory follows", "var(--soft)", size=11))
+    parts += box(10, 240, 130, "list_images", "layouts, crops", room="images")
+    parts += box(180, 240, 120, "extract_features", "no augmentation", room="engine")
+    parts += box(340, 240, 310, "a Clustering, chosen by Cluster.name", "neighbours (every process), assign (the first)",
+                 room="clustering")
+    parts += box(690, 240, 130, "Run", "hooks, state_dict", room="engine")
+    for x, wide in ((140, 40), (300, 40), (650, 40)):
+        parts += arrow(x, 264, x + wide, 264)
+    parts += arrow(75, 240, 75, 134, "crops")
+    parts += arrow(240, 124, 240, 232, "features")
+    parts += arrow(405, 240, 405, 134, "centroids")
+    parts += corner("M560 240V212H110V134", (110, 126), down=False)
+    parts.append(text(500, 206, "pseudo labels", "var(--soft)", size=11))
+    parts += corner("M755 287V360H240V417", (240, 425))
+    parts.append(text(500, 354, "checkpoint; export_model makes a static model of it", "var(--soft)", size=11))
+    parts += box(10, 425, 130, "read_image", room="images")
+    parts += box(180, 425, 120, "FeatureExtractor", "Paddle or ONNX", room="inference")
+    parts += box(340, 425, 130, "Gallery.search", "faiss", room="gallery")
+    parts += box(510, 425, 140, "SearchService", "HTTP, page", room="serving")
+    for x in (140, 300, 470):
+        parts += arrow(x, 442, x + 40, 442)
+    return svg(830, 490, parts, "The way of the data through ppcls_ise")
 
 
 def main(folder):
