@@ -7,11 +7,12 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ISEError
 from .reading import shown
 
-__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "identify", "list_images", "match_name"]
+__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "identified_list", "identify", "list_images"]
 
 #: ``0002_c1s1_000451_03.jpg``: identity 2, camera 1. Also Duke's, CUHK03-NP's, VeRi's and PersonX's naming. Junk is
 #: ``-1_c1s1_...``; a ``-`` after a letter or digit is a hyphen: ``id-1_c2.jpg`` is of identity 1.
@@ -70,25 +71,77 @@ def list_images(image_root: str, cls_label_path=".", image_dir: str = "", patter
         ISEError: if the folder or list is missing or empty, or a name does not match.
     """
     root = os.path.expanduser(image_root)
-    names = _names(root, cls_label_path, image_dir)
-    called = called or f"pattern '{pattern}'"
-    found = identify(names, pattern, called)
-    pids = _integers(found["pid"], names, called) if "pid" in found else None
-    camids, cameras = _cameras(found["camid"]) if "camid" in found else (None, None)
-    images = ImageList(root, names, pids, camids, cameras)
-    if pids is None or keep_junk:
+    images = identified_list(root, _names(root, cls_label_path, image_dir), pattern, called)
+    if images.pids is None or keep_junk:
         return images
-    return images.take(np.flatnonzero(pids != JUNK))
+    return images.take(np.flatnonzero(images.pids != JUNK))
 
 
-def match_name(expression: re.Pattern, path: str) -> re.Match | None:
-    """What a pattern finds in an image's name: searched in the file name and, where that does not match, in the path.
+def identified_list(root: str, names: list[str], pattern: str | None, called: str | None = None,
+                    everywhere: bool = True) -> ImageList:
+    """Images with the identities and cameras that a pattern finds in their names.
 
     Args:
-        expression: a compiled pattern of a data set, with the groups ``pid`` and/or ``camid``.
-        path: of the image, relative to the data set's folder where folders above it shall not count.
+        root: folder of the images.
+        names: N paths below it.
+        pattern, called: as of :func:`list_images`.
+        everywhere: whether a name without a match is an error; else its identity and camera are -1.
+
+    Raises:
+        ISEError: as :func:`identify` does, and for an identity that is no integer of 64 bits.
     """
-    return expression.search(os.path.basename(path)) or expression.search(path)
+    if pattern is None:
+        return ImageList(root, names, None, None)
+    called = called or f"pattern '{pattern}'"
+    groups, matches = _search(names, pattern, called, everywhere)
+    rows = [row for row, match in enumerate(matches) if match is not None]
+    ids: dict[str, NDArray[np.int64]] = {group: np.full(len(names), -1, np.int64) for group in groups}
+    texts = {group: [match[group] for match in matches if match is not None] for group in groups}
+    cameras = None
+    if "pid" in ids:
+        ids["pid"][rows] = _integers(texts["pid"], [names[row] for row in rows], called)
+    if "camid" in ids:
+        ids["camid"][rows], cameras = _cameras(texts["camid"])
+    return ImageList(root, names, ids.get("pid"), ids.get("camid"), cameras)
+
+
+def identify(names: list[str], pattern: str | None, called: str) -> dict[str, list[str | None]]:
+    """What a pattern finds in names: searched in the file name and, where that does not match, in the whole path.
+
+    Args:
+        names: N paths.
+        pattern: regular expression with the groups ``pid`` and/or ``camid``, or None.
+        called: what errors call it.
+
+    Returns:
+        Group name -> its text in each of the N names; None for a group that took no part in the match.
+
+    Raises:
+        ISEError: if it is no regular expression, has other groups or none, or a name does not match.
+    """
+    if pattern is None:
+        return {}
+    groups, matches = _search(names, pattern, called, everywhere=True)
+    return {group: [match[group] for match in matches if match is not None] for group in groups}
+
+
+def _search(names: list[str], pattern: str, called: str, everywhere: bool
+            ) -> tuple[list[str], list[re.Match[str] | None]]:
+    """The groups of a pattern, and its match in each name."""
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ISEError(f"{called} is no regular expression: {error}") from error
+    unknown = set(expression.groupindex) - {"pid", "camid"}
+    if unknown or not expression.groupindex:
+        raise ISEError(f"{called} needs the groups (?P<pid>...) and/or (?P<camid>...)"
+                       + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
+    matches = [expression.search(os.path.basename(name)) or expression.search(name) for name in names]
+    missed = [name for name, match in zip(names, matches) if match is None]
+    if everywhere and missed:
+        raise ISEError(f"{shown(missed[0])} does not match {called} ({len(missed)} of {len(names)} images do not); "
+                       "repair it, or set it to null if the names tell nothing")
+    return list(expression.groupindex), matches
 
 
 def _names(root, split, image_dir):
@@ -131,38 +184,6 @@ def _walk(folder):
         seen.add((status.st_dev, status.st_ino))
         folders.sort()
         yield from (os.path.join(place, name) for name in files if name.lower().endswith(SUFFIXES))
-
-
-def identify(names: list[str], pattern: str | None, called: str) -> dict[str, list[str]]:
-    """What names tell: searched in the file name and, where that does not match, in the whole path.
-
-    Args:
-        names: N paths.
-        pattern: regular expression with the groups ``pid`` and/or ``camid``, or None.
-        called: what errors call it.
-
-    Returns:
-        Group name -> its text in each of the N names.
-
-    Raises:
-        ISEError: if it is no regular expression, has other groups or none, or a name does not match.
-    """
-    if pattern is None:
-        return {}
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise ISEError(f"{called} is no regular expression: {error}") from error
-    unknown = set(expression.groupindex) - {"pid", "camid"}
-    if unknown or not expression.groupindex:
-        raise ISEError(f"{called} needs the groups (?P<pid>...) and/or (?P<camid>...)"
-                       + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
-    matches = [match_name(expression, name) for name in names]
-    if None in matches:
-        missed = [name for name, match in zip(names, matches) if match is None]
-        raise ISEError(f"{shown(missed[0])} does not match {called} ({len(missed)} of {len(names)} images do not); "
-                       "repair it, or set it to null if the names tell nothing")
-    return {group: [match[group] for match in matches] for group in expression.groupindex}
 
 
 def _integers(texts, names, called):

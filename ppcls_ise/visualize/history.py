@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from ..errors import ISEError
-from ..images.listing import MARKET_PATTERN, match_name
+from ..images.listing import MARKET_PATTERN, identified_list
 from ..metric import cluster_report
 from ..metric.epoch_table import read_table
 
@@ -54,22 +54,12 @@ def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dic
     epochs &= read_table(os.path.join(folder, "clusters.csv")).keys() or epochs
     if not epochs:
         raise ISEError(f"there are no pseudo labels in {place}; name the output folder of a training run")
-    history, previous, ids = {}, None, (None, None, None)
+    history, previous, images = {}, None, None
     for epoch in sorted(epochs):
         with np.load(os.path.join(place, f"epoch_{epoch}.npz")) as record:
-            labels, paths = record["labels"], record["paths"]
-        if ids[0] is None or not np.array_equal(paths, ids[0]):
-            ids, previous = (paths, *_identify(paths, pattern)), None
-        history[epoch] = cluster_report(labels, ids[1], ids[2], previous)
+            labels, paths = record["labels"], record["paths"].tolist()
+        if images is None or paths != images.names:
+            images, previous = identified_list("", paths, pattern, everywhere=False), None
+        history[epoch] = cluster_report(labels, images.pids, images.camids, previous)
         previous = labels
     return history
-
-
-def _identify(paths, pattern):
-    try:
-        expression = re.compile(pattern)
-        found = [match_name(expression, path) for path in paths]
-        return tuple(np.array([int(match[group]) if match else -1 for match in found])
-                     if group in expression.groupindex else None for group in ("pid", "camid"))
-    except (re.error, ValueError) as error:
-        raise ISEError(f"pattern '{pattern}': {error}") from error

@@ -1,6 +1,5 @@
 """What a list of images is called by, and what its names tell."""
 import os
-import re
 import zlib
 
 import pytest
@@ -8,7 +7,7 @@ import yaml
 from helpers import ROOT
 
 from ppcls_ise.errors import ISEError
-from ppcls_ise.images.listing import MARKET_PATTERN, ImageList, list_images, match_name
+from ppcls_ise.images.listing import MARKET_PATTERN, ImageList, identified_list, identify, list_images
 
 
 @pytest.mark.parametrize("name, pid, camid", [
@@ -17,8 +16,8 @@ from ppcls_ise.images.listing import MARKET_PATTERN, ImageList, list_images, mat
     ("id-1_c2.jpg", 1, 2), ("2024-05-17_c2.jpg", 17, 2), ("shop-12/id-7_c2.jpg", 7, 2), ("é-7_c2.jpg", 7, 2),
     (os.fsdecode(b"caf\xe9_0007_c2.jpg"), 7, 2), ("shop-12_c4/a.jpg", 12, 4)])
 def test_names_as_the_market_pattern_reads_them(name, pid, camid):
-    found = match_name(re.compile(MARKET_PATTERN), name)
-    assert (int(found["pid"]), int(found["camid"])) == (pid, camid)
+    found = identify([name], MARKET_PATTERN, "pattern")
+    assert (int(found["pid"][0]), int(found["camid"][0])) == (pid, camid)
 
 
 def test_a_hyphen_makes_no_junk(tmp_path):
@@ -43,10 +42,19 @@ def test_numbers_that_no_integer_holds(tmp_path):
 
 
 def test_the_file_name_comes_before_the_folders():
-    expression = re.compile(r"cam(?P<camid>\d+)")
-    assert match_name(expression, "cam1/cam2.jpg")["camid"] == "2"
-    assert match_name(expression, "cam1/a.jpg")["camid"] == "1"
-    assert match_name(expression, "gate/a.jpg") is None
+    pattern = r"cam(?P<camid>\d+)"
+    assert identify(["cam1/cam2.jpg", "cam1/a.jpg"], pattern, "pattern") == {"camid": ["2", "1"]}
+    with pytest.raises(ISEError, match="gate/a.jpg does not match pattern"):
+        identify(["gate/a.jpg"], pattern, "pattern")
+
+
+def test_names_in_which_nothing_is_found_may_be_allowed():
+    names = ["7_door.jpg", "nameless.jpg", "8_gate.jpg"]
+    images = identified_list("", names, r"(?P<pid>\d+)_(?P<camid>[a-z]+)", everywhere=False)
+    assert images.pids.tolist() == [7, -1, 8] and images.camids.tolist() == [0, -1, 1]
+    assert [images.camera(row) for row in range(3)] == ["door", None, "gate"]
+    nothing = identified_list("", names, r"z(?P<pid>\d+)", everywhere=False)
+    assert nothing.pids.tolist() == [-1, -1, -1] and nothing.camids is None
 
 
 def test_the_checksum_is_of_names_in_their_order():
