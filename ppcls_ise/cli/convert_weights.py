@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..config import load_config
 from ..errors import ISEError
 from . import program
 
@@ -110,7 +111,6 @@ def _checked_model(conversion: Conversion) -> Any:
 
 
 def _calibrate(conversion: Conversion, model: Any, config: str, overrides: list[str]) -> None:
-    from ..config import load_config
     from ..engine import prepare_config
     from ..weights import identity_pair
 

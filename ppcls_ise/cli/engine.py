@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from ..config import load_config, save_config
 from ..errors import ISEError
 from . import program, quiet
 
@@ -37,8 +38,6 @@ def run_engine(options: argparse.Namespace, mode: str, action: Callable[[Any], o
     quiet.silence_flags()
     import paddle.distributed as dist
 
-    from ..engine import save_config
-
     config["profiler_options"] = options.profiler_options
     engine = _build(config, mode, options.config)
     if mode == "train" and dist.get_rank() == 0:
@@ -51,7 +50,6 @@ def prepared(options: argparse.Namespace, mode: str) -> tuple[dict, dict]:
     import ppcls_ise
 
     ppcls_ise.register()
-    from ..config import load_config
     from ..engine import prepare_config
 
     given = load_config(options.config, options.override)

@@ -11,7 +11,6 @@ import argparse
 import os
 import time
 
-from ..errors import ISEError
 from . import program
 
 __all__ = ["main", "parser"]
@@ -32,22 +31,21 @@ def main(arguments: list[str] | None = None) -> int:
 def _build(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from ..gallery.deployment import make_extractor, read_config, update_gallery
+    from ..config.deployment import read_deployment
+    from ..gallery.update import update_gallery
     from ..images.reading import shown
+    from ..inference.from_config import make_extractor
 
-    config = read_config(options.config, options.override)
-    block = config.get("IndexProcess")
-    if not isinstance(block, dict):
-        raise ISEError("the config has no block IndexProcess")
-    settings = {**config["Global"], "batch_size": block.get("batch_size") or config["Global"].get("batch_size")}
-    started = time.time()
-    extractor = None if block.get("index_operation") == "remove" else make_extractor(settings)
-    gallery, counts = update_gallery(block, extractor, lambda paths: tqdm(paths, unit="image"))
-    done = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
+    config, started = read_deployment(options.config, options.override), time.time()
+    extractor = None
+    if config.index.index_operation != "remove":
+        extractor = make_extractor(config.model, config.index.batch_size)
+    gallery, counts = update_gallery(config.index, extractor, lambda paths: tqdm(paths, unit="image"))
+    done = ", ".join(f"{count} {name}" for name, count in counts._asdict().items() if count) or "nothing to do"
     cameras = ", ".join(map(shown, gallery.cameras)) or "unknown"
-    print(f"{block['index_dir']}: {len(gallery)} images ({done}), {gallery.kind}, {gallery.dimension} numbers each, "
-          f"cameras {cameras}; {time.time() - started:.1f} s")
-    root = os.path.abspath(os.path.expanduser(block["image_root"]))
-    if counts["unknown"] and root != gallery.image_root:
-        print(f"not in the gallery: {counts['unknown']} of the listed images; those it has lie below "
+    print(f"{config.index.index_dir}: {len(gallery)} images ({done}), {gallery.kind}, {gallery.dimension} numbers "
+          f"each, cameras {cameras}; {time.time() - started:.1f} s")
+    root = os.path.abspath(os.path.expanduser(config.index.image_root or ""))
+    if counts.unknown and root != gallery.image_root:
+        print(f"not in the gallery: {counts.unknown} of the listed images; those it has lie below "
               f"{shown(gallery.image_root)}, where IndexProcess.image_root is {shown(root)}")

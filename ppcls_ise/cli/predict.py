@@ -32,10 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from ..gallery.deployment import images_to_predict, make_extractor, read_config, readable_features
+    from ..config.deployment import read_deployment
     from ..images.reading import shown
+    from ..inference.batches import readable_features
+    from ..inference.from_config import images_to_predict, make_extractor
 
-    settings = read_config(options.config, options.override)["Global"]
+    settings = read_deployment(options.config, options.override).model
     images = images_to_predict(settings)
     paths = [images.path(row) for row in range(len(images.names))]
     extractor = make_extractor(settings)
@@ -51,7 +53,7 @@ def _predict(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     if not count:
         raise ISEError("none of the images can be read")
-    if settings.get("benchmark"):
+    if settings.benchmark:
         print(f"[Benchmark] {count} images in {seconds:.2f} s with reading; {_times(extractor)}")
 
 

@@ -17,6 +17,7 @@ from ..errors import ISEError
 from . import program
 
 if TYPE_CHECKING:
+    from ..config.deployment import Deployment, SearchSettings
     from ..gallery import Gallery, Match
 
 __all__ = ["main", "parser"]
@@ -35,76 +36,89 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _search(options: argparse.Namespace) -> None:
+    from ..config.deployment import read_deployment
     from ..gallery import Gallery
-    from ..gallery.deployment import (
-        check_cameras,
-        check_targets,
-        images_to_predict,
-        make_extractor,
-        query_cameras,
-        read_config,
-        readable_features,
-    )
+    from ..gallery.queries import check_cameras, query_cameras
+    from ..inference.from_config import images_to_predict
 
-    config = read_config(options.config, options.override)
-    block, search = config.get("IndexProcess") or {}, config.get("Search") or {}
-    check_targets(search)
-    queries, found = images_to_predict(config["Global"]), []
-    left_out = [[camera] for camera in query_cameras(block, queries)] if search.get("other_cameras") else None
-    gallery = Gallery.open(os.path.expanduser(block.get("index_dir") or "."))
-    check_cameras(search.get("cameras"), gallery)
-    extractor = make_extractor(config["Global"])
+    config = read_deployment(options.config, options.override)
+    _check_targets(config.search)
+    queries = images_to_predict(config.model)
+    left_out = query_cameras(queries.names, config.index.pattern) if config.search.other_cameras else None
+    if not config.index.index_dir:
+        raise ISEError("IndexProcess.index_dir is missing: the folder of the gallery")
+    gallery = Gallery.open(os.path.expanduser(config.index.index_dir))
+    check_cameras(config.search.cameras or (), gallery)
+    found = _matches(config, gallery, [queries.path(row) for row in range(len(queries.names))], left_out)
+    for query, matches in found:
+        _print_table(query, matches)
+    if config.search.json:
+        _write_json(config.search.json, found)
+    if config.search.picture:
+        _draw(config.search.picture, gallery, found)
+
+
+def _check_targets(search: SearchSettings) -> None:
+    """``Search.json`` and ``Search.picture`` can be written: looked at before the search is made."""
+    from PIL import Image
+
+    for key, path in (("json", search.json), ("picture", search.picture)):
+        if path and not os.path.isdir(os.path.dirname(path) or "."):
+            raise ISEError(f"Search.{key} is a file to write, in a folder that is there, not {path!r}")
+    if search.picture and os.path.splitext(search.picture)[1].lower() not in Image.registered_extensions():
+        raise ISEError(f"Search.picture needs the ending of a picture, such as .png, not {search.picture!r}")
+
+
+def _matches(config: Deployment, gallery: Gallery, paths: list[str], left_out: list[int | str] | None
+             ) -> list[tuple[str, list[Match]]]:
+    """Path of each query that can be read, with what was found for it: nothing of the camera left out for it."""
+    from ..inference.batches import readable_features
+    from ..inference.from_config import make_extractor
+
+    extractor = make_extractor(config.model)
     gallery.check_model(extractor)
 
     def skipped(row: int, error: ISEError) -> None:
         print(f"skipped: {error}", file=sys.stderr)
 
-    paths = [queries.path(row) for row in range(len(queries.names))]
+    found = []
     for rows, features in readable_features(extractor, paths, skipped):
         for row, feature in zip(rows, features):
-            found.append((paths[row], gallery.search(
-                feature[None], block.get("return_k") or 10, cameras=search.get("cameras"),
-                not_cameras=left_out[row] if left_out else (), threshold=_threshold(block))[0]))
+            matches = gallery.search(feature[None], config.index.return_k, config.search.cameras,
+                                     left_out[row:row + 1] if left_out else (), config.index.score_thres)
+            found.append((paths[row], matches[0]))
     if not found:
         raise ISEError("none of the images can be read")
-    _write(search, gallery, found)
+    return found
 
 
-def _threshold(block: dict) -> float:
-    return -1.0 if block.get("score_thres") is None else block["score_thres"]
-
-
-def _write(search: dict, gallery: Gallery, found: list[tuple[str, list[Match]]]) -> None:
+def _print_table(query: str, matches: list[Match]) -> None:
     from ..images.reading import shown
 
-    for query, matches in found:
-        print(f"\n{shown(query)}\n{'rank':>6}  {'similarity':>10}  {'pid':>6}  {'camera':>6}  path")
-        for rank, match in enumerate(matches, 1):
-            print(f"{rank:6d}  {match.similarity:10.4f}  {_known(match, 'pid'):>6}  {_known(match, 'camid'):>6}  "
-                  f"{shown(match.entry['path'])}")
-        if not matches:
-            print("        nothing as similar as IndexProcess.score_thres in these cameras")
-    if search.get("json"):
-        results = [{"query": query, "matches": [
-            {**{key: value for key, value in match.entry.items() if key != "digest"},
-             "similarity": round(match.similarity, 6)} for match in matches]}
-            for query, matches in found]
-        with open(search["json"], "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
-        print(f"\n{search['json']}")
-    if search.get("picture"):
-        from ..visualize import contact_sheet
-        from ..visualize.pictures import PLAIN, camera_label
-
-        contact_sheet([[(query, "#1c2333", "query"),
-                        *((gallery.checked_image_path(match.id), PLAIN,
-                           f"{match.similarity:.2f} {camera_label(match.entry.get('camid'))}") for match in matches)]
-                       for query, matches in found]).save(search["picture"])
-        print(f"\n{search['picture']}")
+    print(f"\n{shown(query)}\n{'rank':>6}  {'similarity':>10}  {'pid':>6}  {'camera':>6}  path")
+    for rank, match in enumerate(matches, 1):
+        known = ["" if match.entry.get(key) is None else shown(match.entry[key]) for key in ("pid", "camid")]
+        print(f"{rank:6d}  {match.similarity:10.4f}  {known[0]:>6}  {known[1]:>6}  {shown(match.entry['path'])}")
+    if not matches:
+        print("        nothing as similar as IndexProcess.score_thres in these cameras")
 
 
-def _known(match: Match, key: str) -> str:
-    from ..images.reading import shown
+def _write_json(path: str, found: list[tuple[str, list[Match]]]) -> None:
+    results = [{"query": query, "matches": [
+        {**{key: value for key, value in match.entry.items() if key != "digest"},
+         "similarity": round(match.similarity, 6)} for match in matches]} for query, matches in found]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
+    print(f"\n{path}")
 
-    value = match.entry.get(key)
-    return "" if value is None else shown(value)
+
+def _draw(path: str, gallery: Gallery, found: list[tuple[str, list[Match]]]) -> None:
+    """A row a query: it, then its matches."""
+    from ..visualize import contact_sheet
+    from ..visualize.pictures import PLAIN, camera_label
+
+    contact_sheet([[(query, "#1c2333", "query"),
+                    *((gallery.checked_image_path(match.id), PLAIN,
+                       f"{match.similarity:.2f} {camera_label(match.entry.get('camid'))}") for match in matches)]
+                   for query, matches in found]).save(path)
+    print(f"\n{path}")

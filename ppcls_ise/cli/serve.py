@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from ..config.deployment import read_deployment
 from ..errors import ISEError
 from . import program
 
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from ..gallery.deployment import make_extractor, read_config
+    from ..inference.from_config import make_extractor
     try:
         import uvicorn
 
@@ -38,22 +39,17 @@ def _serve(options: argparse.Namespace) -> None:
     except ImportError as error:
         raise ISEError(f"the service needs fastapi, uvicorn and python-multipart ({error}): pip install "
                        "fastapi uvicorn python-multipart") from error
-    from ..serving.service import Limits, SearchService
+    from ..serving.service import SearchService
 
-    config = read_config(options.config, options.override)
-    block, serving = config.get("IndexProcess") or {}, config.get("Serving") or {}
-    if not block.get("index_dir"):
+    config = read_deployment(options.config, options.override)
+    if not config.index.index_dir:
         raise ISEError("IndexProcess.index_dir is missing: the folder of the gallery")
-    limits = Limits.from_config(serving)
-    service = SearchService(make_extractor({**config["Global"], "batch_size": 1}),
-                            os.path.expanduser(block["index_dir"]), limits)
-    host, port = serving.get("host") or "127.0.0.1", serving.get("port") or 8000
-    if not isinstance(host, str) or isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-        raise ISEError(f"Serving.host is a name or an address, and Serving.port a number below 65536, not {host!r} and "
-                       f"{port!r}")
+    service = SearchService(make_extractor(config.model, batch_size=1), os.path.expanduser(config.index.index_dir),
+                            config.serving)
+    host, port, connections = config.serving.host, config.serving.port, 8 * config.serving.max_waiting
     token = os.environ.get(TOKEN_VARIABLE)
     print(f"{len(service.gallery)} images; http://{host}:{port}, its interface at http://{host}:{port}/docs; "
           f"{'changes with the token' if token else f'no changes ({TOKEN_VARIABLE} is not set)'}", flush=True)
-    uvicorn.run(create_app(service, token, min(block.get("return_k") or 10, 200)), host=host, port=port, ws="none",
-                http=patient_protocol(limits.upload_seconds, 8 * limits.max_waiting), timeout_keep_alive=30,
+    uvicorn.run(create_app(service, token, min(config.index.return_k, 200)), host=host, port=port, ws="none",
+                http=patient_protocol(config.serving.upload_seconds, connections), timeout_keep_alive=30,
                 timeout_graceful_shutdown=5, server_header=False, access_log=False)

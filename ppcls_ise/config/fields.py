@@ -4,15 +4,23 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar, Union
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 from ..errors import ISEError
 from .keys import check_keys
 
-__all__ = ["defaults_of", "keys_of", "read_block"]
+__all__ = ["Is", "defaults_of", "keys_of", "read_block"]
 
 Block = TypeVar("Block")
+
+
+@dataclasses.dataclass(frozen=True)
+class Is:
+    """What a value has to be beyond its type: ``Annotated[int, Is("a whole number above 0", lambda n: n > 0)]``."""
+
+    described: str  #: as a message says it, type included
+    check: Callable[[Any], bool] = lambda value: True
 
 
 def read_block(kind: type[Block], block: dict | None, place: str, instead: Mapping[str, str] | None = None,
@@ -21,7 +29,8 @@ def read_block(kind: type[Block], block: dict | None, place: str, instead: Mappi
 
     Args:
         kind: a frozen dataclass. Its fields are the keys; a field without a default is required; the annotations say
-            what a value may be (``int``, ``float``, ``bool``, ``str``, ``Literal``, ``list[...]``, unions of these);
+            what a value may be (``int``, ``float``, ``bool``, ``str``, ``Literal``, ``list[...]``, unions of these,
+            ``Annotated`` with an :class:`Is`);
             its ``__post_init__`` checks ranges by ``ISEError``s whose message begins with the name of the key.
         block: of a config; None counts as empty.
         place: what the config calls it, ``Arch.Head``.
@@ -36,7 +45,7 @@ def read_block(kind: type[Block], block: dict | None, place: str, instead: Mappi
     """
     check_keys(block, [*keys_of(kind), *ignored], place, instead)
     given = {key: value for key, value in (block or {}).items() if key in keys_of(kind)}
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if field.name in given:
             if not _fits(given[field.name], hints[field.name]):
@@ -68,6 +77,8 @@ def _fits(value: Any, hint: Any) -> bool:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
+    if origin is Annotated:
+        return _fits(value, arguments[0]) and all(one.check(value) for one in arguments[1:] if isinstance(one, Is))
     if origin in (Union, types.UnionType):
         return any(_fits(value, one) for one in arguments)
     if origin is Literal:
@@ -87,6 +98,8 @@ _SPOKEN = {bool: "True or False", int: "a whole number", float: "a number", str:
 
 def _described(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return next((one.described for one in arguments[1:] if isinstance(one, Is)), _described(arguments[0]))
     if origin in (Union, types.UnionType):
         return " or ".join(_described(one) for one in arguments)
     if origin is Literal:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ISEError
 from ..images.reading import file_digest, shown
+from .entries import check_entries
 from .files import read_gallery, write_gallery
 
 __all__ = ["KINDS", "Gallery", "Match"]
@@ -45,7 +46,7 @@ class Gallery:
         kind: one of :data:`KINDS`.
         image_root: folder to which paths are relative, and below which they are kept so.
         model: which model the features are of (``FeatureExtractor.model``); None if unknown.
-        first_id: ids begin here or above; :func:`~.gallery_files.next_id` of a gallery whose place it is to take.
+        first_id: ids begin here or above; :func:`~.files.next_id` of a gallery whose place it is to take.
 
     Attributes:
         entries: id -> entry, in the order they came.
@@ -264,17 +265,6 @@ class Gallery:
         features = np.array([self._index.reconstruct(int(number)) for number in ids], np.float32)
         self._index = _new_index(self.kind, features.reshape(-1, self.dimension))
         self._index.add_with_ids(features.reshape(-1, self.dimension), ids)
-
-
-def check_entries(entries: Sequence[dict]) -> None:
-    """Raises: ISEError: for an entry without a path, or whose camera cannot be compared with another."""
-    for entry in entries:
-        if not isinstance(entry.get("path"), str) or not entry["path"]:
-            raise ISEError("every entry of a gallery needs a path")
-        camid = entry.get("camid")
-        whole = isinstance(camid, float) and camid.is_integer()  # as pandas writes numbers of a column with gaps
-        if isinstance(camid, bool) or not (whole or isinstance(camid, (int, str, type(None)))):
-            raise ISEError(f"{shown(entry['path'])}: camid is a whole number or a text, not {camid!r}")
 
 
 def _new_index(kind, features):

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .service import Limits
+from ..config.deployment import ServingSettings
 
 __all__ = ["UploadGuard", "patient_protocol"]
 
@@ -19,7 +19,7 @@ LINGER = 4  # times the limit: so much of an upload is thrown away, so that its 
 class UploadGuard:
     """ASGI middleware: takes the whole body of a request before the application sees any of it."""
 
-    def __init__(self, app, limits: Limits):
+    def __init__(self, app, limits: ServingSettings):
         self.app, self.limits, self.waiting = app, limits, 0
 
     async def __call__(self, scope, receive, send):

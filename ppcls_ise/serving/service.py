@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import io
 import logging
@@ -14,49 +13,20 @@ import time
 import numpy as np
 from PIL import Image
 
-from ..config.keys import check_keys
+from ..config.deployment import ServingSettings
 from ..errors import ISEError
 from ..gallery import Gallery
-from ..gallery.deployment import number_or_name
+from ..gallery.entries import number_or_name
 from ..gallery.files import current_generation, locked
 from ..images.reading import file_digest, read_image, shown, to_rgb
 from ..inference import FeatureExtractor
 
-__all__ = ["Limits", "RefusedError", "SearchService"]
+__all__ = ["RefusedError", "SearchService"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 THUMBNAIL = (192, 384)
 UPLOADS = "uploads"
 logger = logging.getLogger("uvicorn.error")
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What one request may cost, as the block ``Serving`` of a config has it beside ``host`` and ``port``."""
-
-    max_upload_mb: float = 8.0
-    max_megapixels: float = 20.0
-    max_waiting: int = 64  #: requests with a body, at work or waiting
-    upload_seconds: float = 10.0  #: for a request to arrive
-    answer_seconds: float = 20.0  #: from there to the answer
-    threads: int = 2
-
-    @classmethod
-    def from_config(cls, block: dict) -> Limits:
-        """Raises: ISEError: for an unknown key, or a value that is no positive number."""
-        check_keys(block, ["host", "port", *(field.name for field in dataclasses.fields(cls))], "Serving")
-        limits = cls(**{field.name: block[field.name] for field in dataclasses.fields(cls) if field.name in block})
-        for key, value in dataclasses.asdict(limits).items():
-            whole = key in ("max_waiting", "threads")
-            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-            if not number or not 0 < value < math.inf:
-                raise ISEError(f"Serving.{key} is a {'whole ' * whole}number above 0, not {value!r}")
-        return limits
-
-    @property
-    def upload_bytes(self) -> int:
-        """Bytes of an upload, less what multipart adds to it."""
-        return int(self.max_upload_mb * 2**20)
 
 
 class RefusedError(Exception):
@@ -79,7 +49,7 @@ class SearchService:
         ISEError: if there is no gallery, or it is of another model.
     """
 
-    def __init__(self, extractor: FeatureExtractor, index_dir: str, limits: Limits):
+    def __init__(self, extractor: FeatureExtractor, index_dir: str, limits: ServingSettings):
         self.extractor, self.index_dir, self.limits = extractor, os.path.abspath(index_dir), limits
         self.gallery = self._opened()
         self._looked, self._refreshing = time.monotonic(), threading.Lock()

@@ -131,9 +131,9 @@ def parsed_only(name, arguments, checkpoint, people):
 
 
 RUNNERS = {"train": with_config, "eval": with_config, "export": with_config, "check-data": with_config,
-           "visualize": with_config, "cluster-report": report_of_runs, "convert-weights": parsed_only,
-           "demo": parsed_only, "config": with_config, "synthetic": parsed_only, "gallery": parsed_only, "search": parsed_only,
-           "predict": parsed_only, "serve": parsed_only}
+           "visualize": with_config, "config": with_config, "cluster-report": report_of_runs,
+           **dict.fromkeys(("convert-weights", "demo", "synthetic", "predict", "gallery", "search", "serve"),
+                           parsed_only)}
 
 
 def as_ise(tokens):

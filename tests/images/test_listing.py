@@ -28,7 +28,7 @@ def test_a_hyphen_makes_no_junk(tmp_path):
 
 
 def test_the_gallery_reads_names_as_training_does():
-    assert yaml.safe_load((ROOT / "deploy/configs/gallery.yaml").read_text())["IndexProcess"]["pattern"] == (
+    assert yaml.safe_load((ROOT / "configs/gallery.yaml").read_text())["IndexProcess"]["pattern"] == (
         MARKET_PATTERN)
 
 

@@ -9,7 +9,8 @@ import urllib.request
 import pytest
 from helpers import ROOT
 
-from ppcls_ise.gallery.deployment import update_gallery
+from ppcls_ise.config.deployment import IndexSettings
+from ppcls_ise.gallery.update import update_gallery
 from ppcls_ise.inference import FeatureExtractor
 
 
@@ -39,7 +40,7 @@ def open_server(exported, people, tmp_path_factory):
 
 def serve(exported, people, tmp_path_factory, *limits, token=""):
     folder = tmp_path_factory.mktemp("served")
-    update_gallery({"index_dir": str(folder / "index"), "image_root": str(people / "bounding_box_test")},
+    update_gallery(IndexSettings(index_dir=str(folder / "index"), image_root=str(people / "bounding_box_test")),
                    FeatureExtractor(str(exported[1])))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -17,13 +17,15 @@ pytest.importorskip("fastapi")
 pytest.importorskip("multipart")
 from fastapi.testclient import TestClient  # noqa: E402
 
+from ppcls_ise.config.deployment import IndexSettings, ServingSettings  # noqa: E402
+from ppcls_ise.config.fields import read_block  # noqa: E402
 from ppcls_ise.errors import ISEError  # noqa: E402
 from ppcls_ise.gallery import Gallery  # noqa: E402
-from ppcls_ise.gallery.deployment import update_gallery  # noqa: E402
 from ppcls_ise.gallery.files import locked  # noqa: E402
+from ppcls_ise.gallery.update import update_gallery  # noqa: E402
 from ppcls_ise.inference import FeatureExtractor  # noqa: E402
 from ppcls_ise.serving.app import create_app  # noqa: E402
-from ppcls_ise.serving.service import Limits, SearchService  # noqa: E402
+from ppcls_ise.serving.service import SearchService  # noqa: E402
 
 TOKEN = {"Authorization": "Bearer secret"}
 
@@ -36,9 +38,9 @@ def extractor(exported):
 @pytest.fixture
 def service(extractor, people, tmp_path):
     folder = tmp_path / "gallery"
-    update_gallery({"index_dir": str(folder), "image_root": str(people / "bounding_box_test")}, extractor)
-    return SearchService(extractor, str(folder), Limits(max_upload_mb=0.5, max_megapixels=1, max_waiting=4,
-                                                        upload_seconds=0.5, answer_seconds=5))
+    update_gallery(IndexSettings(index_dir=str(folder), image_root=str(people / "bounding_box_test")), extractor)
+    return SearchService(extractor, str(folder), ServingSettings(max_upload_mb=0.5, max_megapixels=1, max_waiting=4,
+                                                                 upload_seconds=0.5, answer_seconds=5))
 
 
 @pytest.fixture
@@ -139,9 +141,9 @@ def test_changes_need_the_token(client, service):
 
 
 def test_a_picture_or_a_removal_never_meets_another_image(client, service, extractor, people):
-    block = {"index_dir": service.index_dir, "image_root": str(people / "bounding_box_test")}
+    settings = IndexSettings(index_dir=service.index_dir, image_root=str(people / "bounding_box_test"))
     old = [entry["id"] for entry in client.get("/gallery?count=5").json()["entries"]]
-    update_gallery({**block, "image_root": str(people / "query")}, extractor)
+    update_gallery(replace(settings, image_root=str(people / "query")), extractor)
     service._looked = 0
     new = client.get("/gallery?count=200").json()
     assert new["images"] == len(os.listdir(people / "query")) and not {entry["id"] for entry in new["entries"]} & {*old}
@@ -150,7 +152,7 @@ def test_a_picture_or_a_removal_never_meets_another_image(client, service, extra
     assert client.get("/health").json()["images"] == new["images"]
     # Nor in a folder that was emptied meanwhile: the service must notice it.
     shutil.rmtree(service.index_dir)
-    update_gallery(block, extractor)
+    update_gallery(settings, extractor)
     service._looked = 0
     emptied = client.get("/gallery?count=200").json()["entries"]
     assert not {entry["id"] for entry in emptied} & {*old, *(entry["id"] for entry in new["entries"])}
@@ -159,7 +161,7 @@ def test_a_picture_or_a_removal_never_meets_another_image(client, service, extra
 def test_a_file_that_was_overwritten_is_not_shown(client, service, people, tmp_path, extractor):
     folder = tmp_path / "crops"
     shutil.copytree(people / "query", folder)
-    update_gallery({"index_dir": service.index_dir, "image_root": str(folder)}, extractor)
+    update_gallery(IndexSettings(index_dir=service.index_dir, image_root=str(folder)), extractor)
     service._looked = 0
     first, second = client.get("/gallery?count=2").json()["entries"]
     shutil.copy(folder / second["name"], folder / first["name"])
@@ -211,7 +213,7 @@ def test_names_and_notes_of_any_kind(client, service, extractor, people, tmp_pat
 
 
 def test_a_gallery_built_meanwhile_is_taken_up(client, service, extractor, people):
-    update_gallery({"index_dir": service.index_dir, "image_root": str(people / "query")}, extractor)
+    update_gallery(IndexSettings(index_dir=service.index_dir, image_root=str(people / "query")), extractor)
     service._looked = 0
     assert client.get("/health").json()["images"] == len(os.listdir(people / "query"))
     # What cannot be read is not: the old one is still served.
@@ -311,7 +313,7 @@ def test_the_body_of_a_get_is_not_read(client, monkeypatch):
 def test_limits_are_finite():
     for value in (float("inf"), float("nan")):
         with pytest.raises(ISEError, match="max_upload_mb is a number above 0"):
-            Limits.from_config({"max_upload_mb": value})
+            read_block(ServingSettings, {"max_upload_mb": value}, "Serving")
 
 
 def test_every_answer_is_described(client):
