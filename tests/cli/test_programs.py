@@ -291,6 +291,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_during_a_build_leaves_a_whole_gallery(tmp_path):
     folder = str(tmp_path)
     old = np.eye(4, 64, dtype=np.float32)

@@ -154,6 +154,7 @@ def launched(tokens):
     return ["python", *tokens[start:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command)[:90])
 def test_command(command, here, people):
     tokens = [token for token in command if not re.fullmatch(r"[A-Z_]+=\S*", token)]
@@ -191,6 +192,7 @@ def test_yaml_has_known_keys(page, text):
 PYTHON = [(page, text) for page, mark, kind, text in BLOCKS if kind == "python" and not mark]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page, text", PYTHON, ids=[page for page, _ in PYTHON])
 def test_python_block(page, text, here, people, capsys):
     if "torch" in text:

@@ -102,6 +102,7 @@ def test_fewer_other_clusters_than_supports_and_eps_auto(train):
     assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {cluster_hook(engine).eps}, kept from now on"]
 
 
+@pytest.mark.slow
 def test_all_protocols_evaluate(train):
     found = {}
     for protocol in ("market", "all", "same_camera"):

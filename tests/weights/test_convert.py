@@ -145,6 +145,7 @@ def test_the_pair_that_torchvision_lacks_is_an_identity_in_training_once_calibra
         to_torch(conversion.state)
 
 
+@pytest.mark.slow
 def test_the_tool_and_its_errors(torch_state, tmp_path, capsys):
     state = torch_state("resnet18")
     np.savez(tmp_path / "in.npz", **state)
