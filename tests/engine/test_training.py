@@ -30,6 +30,7 @@ def engine_output(engine):
     return pathlib.Path(engine.output_dir)
 
 
+@pytest.mark.slow
 def test_identities_are_never_read_in_training(train, losses):
     # The same files in the same order; only what counts as the identity differs.
     scrambled = r"DataLoader.Train.dataset.pattern=_c(?P<camid>\d+)s\d+_(?P<pid>\d+)"

@@ -50,6 +50,7 @@ def test_features_and_rank_lists_are_those_of_training(exported, gallery, traine
     np.testing.assert_array_equal(*(np.argsort(-(f @ f.T), axis=1)[:, :10] for f in (features, trained_features)))
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_model_may_be_called_anything(export_model, exported, gallery, tmp_path):
     _, plain = exported
     export_model(f"Global.save_inference_dir={tmp_path / 'inf[1]*?'}")

@@ -20,6 +20,7 @@ import convert_weights  # noqa: E402
 import torch_twin  # noqa: E402
 
 NETWORKS = torch_twin.NETWORKS
+WITH_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name.startswith("resnet50") else name for name in NETWORKS]
 LAYOUTS = {"resnet50_ise": "ise", "resnet50_clustercontrast": "clustercontrast"}
 
 
@@ -48,7 +49,7 @@ def model_of(conversion, **options):
     return model
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", WITH_SLOW)
 def test_features_are_those_of_pytorch(name, torch_state, fixture):
     conversion = to_paddle(torch_state(name))
     assert not conversion.missing and not conversion.left_over
@@ -59,7 +60,7 @@ def test_features_are_those_of_pytorch(name, torch_state, fixture):
     np.testing.assert_allclose(ours.numpy(), fixture[name], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", WITH_SLOW)
 def test_round_trip_is_the_identity(name, torch_state, tmp_path):
     state = torch_state(name)
     prefix = "module." if name in LAYOUTS else ""
