@@ -109,8 +109,8 @@ def architecture():
     parts.append(text(580, 30, "Run.after_step: the memory follows", "var(--soft)", size=11))
     parts += box(10, 240, 130, "list_images", "layouts, crops", room="images")
     parts += box(180, 240, 120, "extract_features", "no augmentation", room="engine")
-    parts += box(340, 240, 310, "a Clustering, chosen by Cluster.name", "neighbours (every process), assign (the first)",
-                 room="clustering")
+    parts += box(340, 240, 310, "a Clustering, chosen by Cluster.name",
+                 "neighbours (every process), assign (the first)", room="clustering")
     parts += box(690, 240, 130, "Run", "hooks, state_dict", room="engine")
     for x, wide in ((140, 40), (300, 40), (650, 40)):
         parts += arrow(x, 264, x + wide, 264)

@@ -17,11 +17,13 @@ def run(name, *arguments):
     return result.stdout
 
 
+@pytest.mark.slow
 def test_clustering_equals_the_dense_program():
     row = run("clustering", "--n", "400", "--dim", "32").splitlines()[-1]
     assert re.search(r"^\| 400 \|.*same labels, distances to \d.\de-\d+ \|$", row), row
 
 
+@pytest.mark.slow
 def test_re_ranking_equals_the_dense_program():
     lines = [line.partition(" ") for line in run("evaluation", "rerank", "--scale", "0.02", "--programs", "ours",
                                                  "dense").splitlines() if line.startswith(("ours", "dense", "agree"))]
@@ -36,6 +38,7 @@ def test_every_kind_of_gallery_finds():
     assert set(recall) == {"Flat", "IVF", "HNSW32", "SQ8"} and min(map(float, recall.values())) > 0.5
 
 
+@pytest.mark.slow
 def test_loaders_are_compared():
     printed = run("loader", "--images", "64", "--batch", "32", "--rounds", "1", "--workers", "1")
     assert re.search(r"^\| PaddleClas Market1501 \| \d+ \| 1.0 \|", printed, re.M)
@@ -93,6 +96,7 @@ def test_numbers_of_two_trees_stand_beside_each_other():
         "| what | old | new |\n| --- | --- | --- |\n| a | 1 |  |\n| b |  | 2 |")
 
 
+@pytest.mark.slow
 def test_numbers_of_this_code():
     if not (ROOT / ".git").exists():
         pytest.skip("not a checkout of git")

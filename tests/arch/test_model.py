@@ -29,7 +29,8 @@ def test_features_are_unit_rows_in_training_and_test():
         assert ("support_features" in output) == training
 
 
-@pytest.mark.parametrize("name, dim", [("MobileNetV2_x0_25", 1280), ("ResNet18", 512), ("ViT_small_patch16_224", 768)])
+@pytest.mark.parametrize("name, dim", [("MobileNetV2_x0_25", 1280), ("ResNet18", 512),
+                                       pytest.param("ViT_small_patch16_224", 768, marks=pytest.mark.slow)])
 def test_any_backbone_gives_its_pooled_feature(name, dim):
     model = build(Backbone={"name": name}, Neck={"name": "BNNeck", "num_features": dim})
     size = 224 if name.startswith("ViT") else 64

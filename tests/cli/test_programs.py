@@ -242,7 +242,7 @@ def test_a_gallery_of_another_model_is_not_searched(run, export_model):
     ("gallery", "IndexProcess.index_methd=IVF", "index_methd is no known key, did you mean index_method"),
     ("gallery", "Global.use_onx=True", "Global.use_onx is no known key, did you mean use_onnx"),
     ("search", "Search.other_camera=True", "Search.other_camera is no known key, did you mean other_cameras"),
-    ("gallery", "IndexProcess.batch_size=many", "IndexProcess.batch_size is a whole number above 0 or null, not 'many'"),
+    ("gallery", "IndexProcess.batch_size=many", "IndexProcess.batch_size is a whole number above 0 or null"),
     ("search", "IndexProcess.return_k=0", "IndexProcess.return_k is a whole number above 0"),
     ("search", "IndexProcess.score_thres=high", "IndexProcess.score_thres is a cosine"),
     ("gallery", "IndexProcess.index_dir=2024", "IndexProcess.index_dir is a text .a folder 2024 is ./2024.*, not 2024"),
@@ -291,6 +291,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_during_a_build_leaves_a_whole_gallery(tmp_path):
     folder = str(tmp_path)
     old = np.eye(4, 64, dtype=np.float32)

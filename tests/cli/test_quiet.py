@@ -14,6 +14,8 @@ from training import TINY
 
 from ppcls_ise.cli import quiet
 
+pytestmark = pytest.mark.slow  # starts every program
+
 
 def run(program, *arguments):
     """A program in a process of its own, with nothing set that this one has set."""

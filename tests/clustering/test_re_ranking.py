@@ -38,7 +38,8 @@ def features(seed, queries=25, gallery=120, dim=16):
     return x[:queries], x[queries:]
 
 
-@pytest.mark.parametrize("k1, k2, lambda_value", [(20, 6, 0.3), (21, 1, 0.3), (22, 6, 0.0), (7, 3, 0.9), (300, 6, 0.5)])
+@pytest.mark.parametrize("k1, k2, lambda_value", [(20, 6, 0.3), (21, 1, 0.3), (22, 6, 0.0), (7, 3, 0.9),
+                                                  pytest.param(300, 6, 0.5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_the_dense_method(seed, k1, k2, lambda_value):
     query, gallery = features(seed)

@@ -16,6 +16,8 @@ from ppcls_ise.images.listing import ImageList
 from ppcls_ise.images.synthetic import make_synthetic
 from ppcls_ise.visualize import cluster_history, run_tables
 
+pytestmark = pytest.mark.slow  # trains in most tests
+
 
 @pytest.fixture(autouse=True)
 def time_limit():

@@ -4,6 +4,8 @@ import pytest
 from helpers import ROOT
 from launching import launch
 
+pytestmark = pytest.mark.slow  # launches processes
+
 
 @pytest.fixture(scope="module")
 def step(tmp_path_factory):

@@ -6,6 +6,8 @@ from distributed import worker_clustering
 from helpers import NOISE, ROOT
 from launching import launch
 
+pytestmark = pytest.mark.slow  # launches processes
+
 
 def test_gradients_and_memory_are_those_of_one_process(tmp_path):
     rng = np.random.default_rng(0)

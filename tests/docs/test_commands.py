@@ -156,6 +156,7 @@ def launched(tokens):
     return tokens[start:] if tokens[start] == "ise" else ["python", *tokens[start:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", COMMANDS, ids=lambda line: " ".join(line)[:90])
 def test_command(line, here, people):
     tokens = [token for token in line if not re.fullmatch(r"[A-Z_]+=\S*", token)]
@@ -194,6 +195,7 @@ def test_yaml_has_known_keys(page, text):
 PYTHON = [(page, text) for page, mark, kind, text in BLOCKS if kind == "python" and not mark]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page, text", PYTHON, ids=[page for page, _ in PYTHON])
 def test_python_block(page, text, here, people, capsys):
     if "torch" in text:

@@ -24,6 +24,7 @@ def assert_equal(first, second):
         assert np.array_equal(value, second[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [
     [],
     ["Cluster.interval=3", "Arch.Backbone.dropout_prob=0.3"],  # labels and memory of epoch 1 in epoch 3; random layers
@@ -198,6 +199,7 @@ def test_amp_is_ignored_on_the_cpu(train):
     assert engine.config["AMP"] is None
 
 
+@pytest.mark.slow
 def test_groups_and_cache_train_and_resume(train):
     overrides = ["Arch.bn_group_size=8", "Global.feature_cache=True", "Global.check_ranks=True",
                  "Global.save_interval=1"]

@@ -4,6 +4,8 @@ import paddle
 import pytest
 from helpers import shared
 
+pytestmark = pytest.mark.slow  # hundreds of recorded steps
+
 
 def build_model(topk):
     from ppcls.arch import ISEModel

@@ -163,6 +163,7 @@ def test_clusters_without_identities(tmp_path):
         "size_q75": 1.75, "size_max": 2, "links": 3}
 
 
+@pytest.mark.slow
 def test_visualdl_may_be_absent():
     program = ("import sys\n"
                "import importlib.util; find = importlib.util.find_spec\n"

@@ -30,6 +30,7 @@ def engine_output(engine):
     return pathlib.Path(engine.output_dir)
 
 
+@pytest.mark.slow
 def test_identities_are_never_read_in_training(train, losses):
     # The same files in the same order; only what counts as the identity differs.
     scrambled = r"DataLoader.Train.dataset.pattern=_c(?P<camid>\d+)s\d+_(?P<pid>\d+)"
@@ -102,6 +103,7 @@ def test_fewer_other_clusters_than_supports_and_eps_auto(train):
     assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {cluster_hook(engine).eps}, kept from now on"]
 
 
+@pytest.mark.slow
 def test_all_protocols_evaluate(train):
     found = {}
     for protocol in ("market", "all", "same_camera"):

@@ -33,6 +33,7 @@ def lines(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 def test_published_weights_load_and_give_paddleclas_features(tmp_path, lines):
     from ppcls.arch import RecModel
 

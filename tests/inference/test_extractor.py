@@ -50,6 +50,7 @@ def test_features_and_rank_lists_are_those_of_training(exported, gallery, traine
     np.testing.assert_array_equal(*(np.argsort(-(f @ f.T), axis=1)[:, :10] for f in (features, trained_features)))
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_model_may_be_called_anything(export_model, exported, gallery, tmp_path):
     _, plain = exported
     export_model(f"Global.save_inference_dir={tmp_path / 'inf[1]*?'}")
@@ -106,6 +107,7 @@ def test_other_weights_are_another_model(exported, export_model):
     assert FeatureExtractor(str(other)).model != FeatureExtractor(str(exported[1])).model
 
 
+@pytest.mark.slow
 def test_a_new_export_takes_the_old_onnx_file_away(export_model):
     folder = export_model()[1]
     (folder / "inference.onnx").write_bytes(b"of another model")
@@ -117,6 +119,7 @@ class Killed(BaseException):
     """As SIGKILL: nothing after it runs."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["in the model", "before inference.yml"])
 def test_an_export_that_was_killed_is_noticed(export_model, monkeypatch, moment):
     """Wherever a second export into the same folder ends, nobody takes what is there for a whole model."""

@@ -11,6 +11,8 @@ import pytest
 from helpers import ROOT
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # starts programs
+
 HIDDEN = """import sys
 for name in ("paddle", "ppcls", "paddleclas"):
     sys.modules[name] = None  # as if not installed

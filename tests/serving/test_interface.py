@@ -9,6 +9,7 @@ from helpers import ROOT
 pytest.importorskip("schemathesis")
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
+pytestmark = pytest.mark.slow  # starts servers
 
 
 def run(port, *options):

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
+pytestmark = pytest.mark.slow  # starts servers
 
 
 def talk(port, *parts, pause=0.0, half_close=False):

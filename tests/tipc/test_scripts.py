@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
+pytestmark = pytest.mark.slow  # runs TIPC's scripts
+
 STUB = f"{Path(__file__).with_name('stub.py')}"
 DEMO = (ROOT / "test_tipc" / "configs" / "ISE" / "ISE_demo_train_infer_python.txt").read_text().splitlines()
 STUBBED = {2: "model_name:stub", 3: f"python:{sys.executable}", 4: "gpu_list:-1",

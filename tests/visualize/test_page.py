@@ -123,6 +123,7 @@ def test_history_from_pseudo_labels(tmp_path):
         cluster_history(str(tmp_path / "elsewhere"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.parametrize("width", [1366, 390])
 def test_a_browser_shows_it_without_error(report, tmp_path, width):
@@ -143,6 +144,7 @@ def test_a_browser_shows_it_without_error(report, tmp_path, width):
     assert "CONSOLE" not in result.stderr, result.stderr
 
 
+@pytest.mark.slow
 def test_the_tool(people, tmp_path):
     from training import TINY
 

@@ -40,6 +40,7 @@ def test_figures_of_a_run_or_of_its_labels(tool, runs):
         "| 1 | 3 / - | .250 / - | - / - |", "| 2 | 12 / 1 | 1.00 / 1.00 | - / 1.00 |"]
 
 
+@pytest.mark.slow
 def test_pictures_and_histories_need_no_paddle(runs):
     program = ("import sys; sys.modules['paddle'] = sys.modules['ppcls'] = None\n"  # not installed
                "from ppcls_ise.visualize import cluster_history, contact_sheet\n"

@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE))
 import torch_twin  # noqa: E402
 
 NETWORKS = torch_twin.NETWORKS
+WITH_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name.startswith("resnet50") else name for name in NETWORKS]
 LAYOUTS = {"resnet50_ise": "ise", "resnet50_clustercontrast": "clustercontrast"}
 
 
@@ -47,7 +48,7 @@ def model_of(conversion, **options):
     return model
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", WITH_SLOW)
 def test_features_are_those_of_pytorch(name, torch_state, fixture):
     conversion = to_paddle(torch_state(name))
     assert not conversion.missing and not conversion.left_over
@@ -58,7 +59,7 @@ def test_features_are_those_of_pytorch(name, torch_state, fixture):
     np.testing.assert_allclose(ours.numpy(), fixture[name], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", WITH_SLOW)
 def test_round_trip_is_the_identity(name, torch_state, tmp_path):
     state = torch_state(name)
     prefix = "module." if name in LAYOUTS else ""
@@ -144,6 +145,7 @@ def test_the_pair_that_torchvision_lacks_is_an_identity_in_training_once_calibra
         to_torch(conversion.state)
 
 
+@pytest.mark.slow
 def test_the_tool_and_its_errors(torch_state, tmp_path, capsys):
     state = torch_state("resnet18")
     np.savez(tmp_path / "in.npz", **state)
