@@ -6,7 +6,7 @@ from ppcls_ise.config import load_config, save_config
 from ppcls_ise.engine import ClusterSettings, prepare_config
 from ppcls_ise.errors import ISEError
 
-CONFIGS = sorted(ROOT.glob("configs/*.yaml"))
+CONFIGS = sorted(ROOT.glob("configs/ISE*.yaml"))
 
 
 def prepared(overrides=(), mode="train", name="ISE_demo.yaml"):
