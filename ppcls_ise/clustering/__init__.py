@@ -1,7 +1,7 @@
 """Features, and cameras where they are known, to pseudo labels.
 
-A :class:`Clustering` is chosen by ``Cluster.name``; :class:`KReciprocalDBSCAN` (nearest neighbours, k-reciprocal Jaccard
-distance, DBSCAN) is the default. Its parts are functions. Knows neither PaddleClas nor the engine: arrays in, arrays out.
+``Cluster.name`` chooses a :class:`Clustering`; :class:`KReciprocalDBSCAN` (nearest neighbours, k-reciprocal Jaccard
+distance, DBSCAN) is the default. Its parts are functions. Knows neither PaddleClas nor the engine: arrays in and out.
 """
 from .base import Clustering, Clusters, timed
 from .density import dbscan

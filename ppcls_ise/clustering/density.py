@@ -1,9 +1,11 @@
 """DBSCAN on a sparse distance matrix."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
 from .distance import NearPairs
@@ -11,7 +13,7 @@ from .distance import NearPairs
 __all__ = ["dbscan"]
 
 
-def dbscan(distance: NearPairs | csr_matrix | ArrayLike, eps: float, min_samples: int = 4) -> NDArray[np.int64]:
+def dbscan(distance: NearPairs | csr_matrix | NDArray[Any], eps: float, min_samples: int = 4) -> NDArray[np.int64]:
     """Clusters by density (Ester et al., KDD 1996): the labels scikit-learn's DBSCAN gives on the dense matrix.
 
     Args:
@@ -37,15 +39,13 @@ def dbscan(distance: NearPairs | csr_matrix | ArrayLike, eps: float, min_samples
             raise ValueError(f"pairs farther apart than {distance.max_distance} were left out, so that eps={eps} would "
                              f"miss neighbours: call near_pairs with max_distance={eps} or more")
         distance = distance.distances
-    if not issparse(distance):
-        distance = np.asarray(distance)
     if len(distance.shape) != 2 or distance.shape[0] != distance.shape[1]:
         raise ValueError(f"distance must be square [N, N], got {list(distance.shape)}")
     if issparse(distance):
         if eps >= 1:  # absent entries are within reach too: everything is everything's neighbour
             enough = distance.shape[0] >= min_samples
             return np.full(distance.shape[0], 0 if enough else -1, np.int64)
-        graph = distance.tocsr()
+        graph = csr_matrix(distance)
         kept = graph.data <= graph.data.dtype.type(eps)
         indptr, indices = graph.indptr, graph.indices
     else:

@@ -1,6 +1,8 @@
 """V, the encoding of each row over its reciprocal neighbours: compiled, each function for a slice of the rows."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -31,7 +33,7 @@ def mutual(neighbours: NDArray[np.int32], k: int, start: int, stop: int) -> NDAr
 
 
 @njit(nogil=True, cache=True)
-def grown(array: NDArray, size: int, needed: int) -> NDArray:
+def grown(array: NDArray[Any], size: int, needed: int | np.int64) -> NDArray[Any]:
     """``array`` with room for ``needed`` more than the first ``size``: itself, or a copy at least twice as long."""
     if size + needed <= len(array):
         return array

@@ -1,7 +1,7 @@
 """What the clustering room accepts as features."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeGuard, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ __all__ = ["Features", "as_features", "for_search", "is_paddle_tensor"]
 Features = Union[NDArray[Any], "paddle.Tensor"]
 
 
-def is_paddle_tensor(x: Any) -> bool:
+def is_paddle_tensor(x: Any) -> TypeGuard[paddle.Tensor]:
     """Is ``x`` a paddle tensor?"""
     # By module name, so that this room needs Paddle only where a tensor is really given.
     return type(x).__module__.split(".")[0] == "paddle" and hasattr(x, "numpy")
@@ -35,14 +35,14 @@ def as_features(x: Features) -> NDArray[np.float32]:
     Raises:
         ValueError: not a matrix, or a row with NaN or Inf (the message names the rows).
     """
-    x = x.astype("float32").numpy() if is_paddle_tensor(x) else np.asarray(x)
-    if x.ndim != 2:
-        raise ValueError(f"features must be a matrix [images, dimensions], got shape {list(x.shape)}")
-    if not (np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer)):
-        raise ValueError(f"features must be real numbers, got {x.dtype}")
-    x = np.ascontiguousarray(x, dtype=np.float32)
-    check_finite(x)
-    return x
+    array: NDArray[Any] = x.astype("float32").numpy() if is_paddle_tensor(x) else np.asarray(x)
+    if array.ndim != 2:
+        raise ValueError(f"features must be a matrix [images, dimensions], got shape {list(array.shape)}")
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise ValueError(f"features must be real numbers, got {array.dtype}")
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    check_finite(array)
+    return array
 
 
 def for_search(features: Features, host: NDArray[np.float32], prepared: NDArray[np.float32]) -> Features:

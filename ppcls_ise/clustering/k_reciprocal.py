@@ -65,7 +65,9 @@ class KReciprocalDBSCAN(Clustering):
     def assign(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
                neighbours: tuple[NDArray[Any], ...], kept: Mapping[str, float]) -> Clusters:
         """Distances and DBSCAN; before these the recall of the search, between them eps, where they are wanted."""
-        found, figures, lines, seconds = neighbours[0], {}, [], {}
+        found, lines = neighbours[0], []
+        figures: dict[str, float] = {}
+        seconds: dict[str, float] = {}
         if self.search == "ivf":
             with timed(seconds, "recall"):
                 figures["recall"] = neighbour_recall(features, found)

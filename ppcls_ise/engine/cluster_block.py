@@ -53,7 +53,7 @@ def is_own(block: dict | None) -> bool:
     return ":" in _own_keys(block).name
 
 
-def _own_keys(block):
+def _own_keys(block: dict | None) -> ClusterBlock:
     return read_block(ClusterBlock, block, "Cluster", ignored=block if isinstance(block, dict) else ())
 
 
@@ -78,7 +78,7 @@ def _find(name: str) -> type[Clustering]:
     return kind
 
 
-def _registered(name):
+def _registered(name: str) -> type[Clustering]:
     if name not in CLUSTERINGS:
         near = nearest(name, CLUSTERINGS)
         raise ISEError(f"Cluster.name: there is no clustering {name!r}{f', did you mean {near}?' if near else '.'} "
@@ -87,7 +87,7 @@ def _registered(name):
     return CLUSTERINGS[name]
 
 
-def _is_clustering(value):
+def _is_clustering(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Clustering) and value is not Clustering
 
 

@@ -1,4 +1,4 @@
-"""Clustering as a stage of training: the search shared out over the processes, the rest on the first; log and record."""
+"""Clustering as a stage of training: search on every process, the rest on the first; log and record."""
 from __future__ import annotations
 
 import os
@@ -15,6 +15,7 @@ from ..clustering import Clustering, Clusters, cluster_centroids, timed
 from ..clustering.features import Features, for_search
 from ..distributed.processes import gather_slices, on_every_process, on_first_process
 from ..errors import ISEError
+from ..files import replacing
 from ..finite import check_finite
 from ..images.reading import shown
 
@@ -72,7 +73,8 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         _log(clusters.labels, title, taken)
         _write(record, labels=clusters.labels, paths=np.array(names), **clusters.figures,
                **{f"seconds_{part}": value for part, value in taken.items()})
-        return Clustered(clusters.labels, centroids, dict(clusters.kept), dict(clusters.figures))
+        return Clustered(clusters.labels, centroids, *({name: float(value) for name, value in numbers.items()}
+                                                         for numbers in (clusters.kept, clusters.figures)))
 
     return on_first_process(rest)
 
@@ -144,11 +146,10 @@ def _log(labels: NDArray[np.int64], title: str, seconds: Mapping[str, float]) ->
 
 
 def _write(target: str, **arrays: Any) -> None:
-    temporary = target + ".tmp.npz"
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        np.savez_compressed(temporary, **arrays)
-        os.replace(temporary, target)
+        with replacing(target) as new, open(new, "wb") as file:
+            np.savez_compressed(file, **arrays)
     except OSError as error:
         raise ISEError(f"the pseudo labels cannot be written to {target} ({error}); free space there or set "
                        "Global.output_dir") from error

@@ -1,7 +1,7 @@
 """The k nearest rows of every row: exact on the CPU (faiss) and on any Paddle device, approximate beyond a million."""
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, overload
+from typing import Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,18 +22,18 @@ IVF_SMALLEST, IVF_TRAINING, IVF_BLOCK, IVF_CANDIDATES = 2_500, 39, 16_384, 4
 
 @overload
 def nearest_neighbours(x: Features, k: int, method: Method = ..., block_size: int = ..., half: bool = ...,
-                       rows: slice | ArrayLike | None = ..., return_distances: Literal[False] = ...,
+                       rows: slice | NDArray[np.int64] | None = ..., return_distances: Literal[False] = ...,
                        probes: int = ...) -> NDArray[np.int32]: ...
 
 
 @overload
 def nearest_neighbours(x: Features, k: int, method: Method = ..., block_size: int = ..., half: bool = ...,
-                       rows: slice | ArrayLike | None = ..., *, return_distances: Literal[True],
+                       rows: slice | NDArray[np.int64] | None = ..., *, return_distances: Literal[True],
                        probes: int = ...) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
 
 
 def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size: int = 4096, half: bool = False,
-                       rows: slice | ArrayLike | None = None, return_distances: bool = False, probes: int = 256,
+                       rows: slice | NDArray[np.int64] | None = None, return_distances: bool = False, probes: int = 256,
                        ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k nearest rows of each row by squared L2 distance, the row itself first.
 
@@ -67,23 +67,22 @@ def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if method == "exact":
         method = _choose(x)
-    tensor = x if is_paddle_tensor(x) else None
-    x = as_features(x)
-    rows = np.arange(len(x), dtype=np.int64)[slice(None) if rows is None else rows]
-    k = min(k, len(x))
-    if method == "ivf" and len(x) < IVF_SMALLEST:
+    host = as_features(x)
+    own = np.arange(len(host))[slice(None) if rows is None else rows]
+    k = min(k, len(host))
+    if method == "ivf" and len(host) < IVF_SMALLEST:
         method = "faiss"
-    if len(rows) == 0:
+    if len(own) == 0:
         found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
     elif method == "ivf":
-        found, distances = _ivf_search(x, k, rows, probes)
+        found, distances = _ivf_search(host, k, own, probes)
     elif method == "faiss":
-        distances, found = _faiss_scan(x, min(len(x), k + EXTRA), rows)
-        found, distances = refine(x, squared_norms(x), rows, found, distances, k)
+        near, candidates = _faiss_scan(host, min(len(host), k + EXTRA), own)
+        found, distances = refine(host, squared_norms(host), own, candidates, near, k)
     else:
         from .paddle_scan import paddle_scan
-        distances, found, doubtful = paddle_scan(x if tensor is None else tensor, k, rows, block_size, half)
-        found, distances = refine(x, squared_norms(x), rows, found, distances, k, doubtful)
+        near, candidates, doubtful = paddle_scan(x if is_paddle_tensor(x) else host, k, own, block_size, half)
+        found, distances = refine(host, squared_norms(host), own, candidates, near, k, doubtful)
     return (found, distances) if return_distances else found
 
 
@@ -129,7 +128,8 @@ def _faiss_scan(x: NDArray[np.float32], k: int, rows: NDArray[np.int64],
     return faiss.knn(queries, x, k, metric=faiss.METRIC_L2)
 
 
-def _ivf_search(x: NDArray[np.float32], k: int, rows: NDArray[np.int64], probes: int) -> tuple[NDArray[Any], ...]:
+def _ivf_search(x: NDArray[np.float32], k: int, rows: NDArray[np.int64], probes: int,
+                ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Inverted lists of product-quantised rows: cells of rows by nearest centre, of which the nearest are scanned.
 
     The scan reads 2 bits a dimension (4 of short rows), many times faster than the rows themselves; what it finds is
@@ -153,4 +153,5 @@ def _ivf_search(x: NDArray[np.float32], k: int, rows: NDArray[np.int64], probes:
         part = rows[start:start + IVF_BLOCK]
         _, candidates = index.search(x[part], min(len(x), IVF_CANDIDATES * k))
         parts += over_rows(ranked, len(part), x, part, candidates, k)
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts))
+    found, distances = (np.concatenate(arrays) for arrays in zip(*parts))
+    return found, distances

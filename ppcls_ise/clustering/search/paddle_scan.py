@@ -52,21 +52,21 @@ def paddle_scan(x: Features, k: int, rows: NDArray[np.int64], block_size: int, h
             if coarse:
                 near, ids, doubtful = _rank_again(features, norms, own, near, ids, k, block_size)
             results.append((near.numpy(), ids.numpy(), doubtful.numpy()))
-    return tuple(np.concatenate(arrays) for arrays in zip(*results))
+    distances, found, doubtful_rows = (np.concatenate(arrays) for arrays in zip(*results))
+    return distances, found, doubtful_rows
 
 
 def _scan_block(scanned: paddle.Tensor, norms: paddle.Tensor, own: paddle.Tensor, candidates: int, block_size: int,
                 scale: float) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Running top-k of one block of rows over all blocks of columns."""
     queries, query_norms = scanned.index_select(own), norms.index_select(own).unsqueeze(1)
-    near = ids = None
     for start in range(0, len(scanned), block_size):
         stop = min(start + block_size, len(scanned))
         products = paddle.matmul(queries, scanned[start:stop], transpose_y=True).astype("float32")
         block = query_norms + norms[start:stop].unsqueeze(0) - products * (2 * scale)
         block, order = paddle.topk(block, min(candidates, stop - start), axis=1, largest=False, sorted=True)
         order += start
-        if near is None:
+        if start == 0:
             near, ids = block, order
             continue
         ids = paddle.concat([ids, order], 1)

@@ -5,6 +5,8 @@ where they are equal. That order is a property of the features alone, not of the
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -113,8 +115,8 @@ def _distances_to(x: NDArray[np.float32], own: int, others: NDArray[np.int64]) -
     return out
 
 
-def refine(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.int64], found: NDArray,
-           distances: NDArray, k: int, doubtful: NDArray[np.bool_] | None = None,
+def refine(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.int64], found: NDArray[Any],
+           distances: NDArray[Any], k: int, doubtful: NDArray[np.bool_] | None = None,
            ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Exact neighbours out of a float32 scan.
 
@@ -130,9 +132,8 @@ def refine(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.
     """
     found = np.ascontiguousarray(found, dtype=np.int32)
     distances = np.ascontiguousarray(distances, dtype=np.float32)
-    unsure = over_rows(_settle, len(rows), x, norms, rows, found, distances, k)
-    unsure = np.concatenate(unsure)
-    unsure = np.flatnonzero(unsure if doubtful is None else unsure | doubtful)
+    doubt = np.concatenate(over_rows(_settle, len(rows), x, norms, rows, found, distances, k))
+    unsure = np.flatnonzero(doubt if doubtful is None else doubt | doubtful)
     found, distances = found[:, :k].copy(), distances[:, :k].copy()
     # Few rows come here, as those with a crowd of duplicates, so a full pass for each of them is affordable.
     block = max(1, 2 ** 24 // len(x))

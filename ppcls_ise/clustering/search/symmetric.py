@@ -67,7 +67,7 @@ def _keep_nearest(products: NDArray[np.float32], transposed: bool, norms: NDArra
 
 @njit(nogil=True, cache=True)
 def _merge(distances: NDArray[np.float32], first_column: int, found: NDArray[np.int32], near: NDArray[np.float32],
-           largest: float) -> float:
+           largest: np.float32) -> np.float32:
     last = len(near) - 1
     for begin in range(0, len(distances), CHUNK):
         chunk = distances[begin:begin + CHUNK]
@@ -87,7 +87,7 @@ def _merge(distances: NDArray[np.float32], first_column: int, found: NDArray[np.
 
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "reassoc"})
-def _extremes(values: NDArray[np.float32]) -> tuple[float, float]:
+def _extremes(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
     """Smallest and largest, compiled to vector instructions as there is no NaN among them."""
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for value in values:
