@@ -6,6 +6,7 @@ A line per seed of the weights: the eps chosen, and for it and every eps of the 
 true identities, each outlier a cluster of its own.
 """
 import argparse
+import dataclasses
 import os
 import sys
 
@@ -13,25 +14,15 @@ import paddle
 
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
-from evaluate_run import build_model, cluster_quality, load_dygraph_pretrain  # noqa: E402
+import ppcls_ise  # noqa: E402
 
-from ppcls_ise.clustering import EPS_GRID, choose_eps, dbscan, jaccard_distance  # noqa: E402
-from ppcls_ise.data import ReIDImages  # noqa: E402
-from ppcls_ise.engine import ClusterSettings, extract_features, load_config, prepare_config  # noqa: E402
+ppcls_ise.register()
+
+from ppcls_ise.engine import clustering_of, load_config, prepare_config  # noqa: E402
+from ppcls_ise.engine.offline import extract_splits  # noqa: E402
+from ppcls_ise.metric import cluster_report  # noqa: E402
 
 GRID = [step / 20 for step in range(4, 17)]
-
-
-def first_features(config, seed):
-    """Training images and their features ``[N, D]`` by the weights that a run with this seed starts from."""
-    paddle.seed(seed)
-    model = build_model(config)
-    if config["Global"]["pretrained_model"]:
-        load_dygraph_pretrain(model, config["Global"]["pretrained_model"])
-    loaders = config["DataLoader"]
-    options = {key: value for key, value in loaders["Train"]["dataset"].items() if key != "name"}
-    images = ReIDImages(**{**options, "transform_ops": loaders["Eval"]["Query"]["dataset"]["transform_ops"]})
-    return images, extract_features(model, images, 64, name="train").numpy()
 
 
 def main():
@@ -42,18 +33,20 @@ def main():
     parser.add_argument("--min-samples", type=int, nargs="+", help="default: the config's")
     arguments = parser.parse_args()
     config = prepare_config(load_config(arguments.config, arguments.override), "train")
-    settings = ClusterSettings.from_config(config)
+    clustering, _ = clustering_of(config.get("Cluster"))
     print("| seed | min_samples | auto | clusters, outliers | ARI | "
           + " | ".join(f"{eps:.2f}" for eps in GRID) + " |\n" + "|---" * (5 + len(GRID)) + "|")
     for seed in arguments.seeds:
-        images, features = first_features(config, seed)
-        distance = jaccard_distance(features, settings.k1, settings.k2, EPS_GRID[-1])
-        for least in arguments.min_samples or [settings.min_samples]:
-            chosen = choose_eps(distance, least)
-            rows = [cluster_quality(dbscan(distance, eps, least), images.pids, images.camids)
-                    for eps in (chosen, *GRID)]
-            print(f"| {seed} | {least} | {chosen} | {rows[0]['clusters']}, {rows[0]['outliers']} | "
-                  + " | ".join(f"{row['ARI']:.3f}" for row in rows) + " |", flush=True)
+        paddle.seed(seed)
+        train = extract_splits(config)["train"]
+        features, images = train.features, train.data_set
+        neighbours = clustering.neighbours(features, images.camids, slice(0, len(features)))
+        for least in arguments.min_samples or [clustering.min_samples]:
+            found = [dataclasses.replace(clustering, eps=eps, min_samples=least).assign(
+                features, images.camids, neighbours, {}) for eps in ("auto", *GRID)]
+            rows = [cluster_report(clusters.labels, images.pids, images.camids) for clusters in found]
+            print(f"| {seed} | {least} | {found[0].figures['eps']} | {rows[0]['clusters']}, {rows[0]['outliers']} | "
+                  + " | ".join(f"{row['ari']:.3f}" for row in rows) + " |", flush=True)
 
 
 if __name__ == "__main__":

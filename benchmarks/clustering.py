@@ -100,6 +100,7 @@ def run_part(part, folder, eps, method, probes):
         cluster_centroids,
         dbscan,
         jaccard_distance,
+        near_pairs,
         nearest_neighbours,
         neighbour_recall,
         pseudo_labels,
@@ -116,11 +117,12 @@ def run_part(part, folder, eps, method, probes):
     if part == "rest":
         neighbours = np.load(folder / "neighbours.npy")
         distance, jaccard, busy, peak = measured(
-            lambda: jaccard_distance(x, K1, K2, max_distance=eps, neighbours=neighbours))
+            lambda: near_pairs(x, eps, K1, K2, neighbours))
         labels, density, busier, more = measured(lambda: dbscan(distance, eps, MIN_SAMPLES))
         _, centroids, busiest, most = measured(lambda: cluster_centroids(x, labels))
         np.save(folder / "labels.npy", labels)
-        graph = (distance.data.nbytes + distance.indices.nbytes + distance.indptr.nbytes) / 2 ** 20
+        graph = sum(part.nbytes for part in (distance.distances.data, distance.distances.indices,
+                                             distance.distances.indptr)) / 2 ** 20
         return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids, "rest cpu": busy + busier + busiest,
                 "rest MB": max(peak, graph + more, graph + most),
                 "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum()),

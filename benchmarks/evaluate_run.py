@@ -12,9 +12,8 @@ import ppcls_ise  # noqa: E402
 
 ppcls_ise.register()
 
-from ppcls_ise.clustering import pseudo_labels  # noqa: E402
-from ppcls_ise.engine import ClusterSettings, load_config, prepare_config  # noqa: E402
-from ppcls_ise.engine.offline import extract_splits  # noqa: E402
+from ppcls_ise.engine import load_config, prepare_config  # noqa: E402
+from ppcls_ise.engine.offline import cluster_split, extract_splits  # noqa: E402
 from ppcls_ise.metric import PROTOCOLS, Rules, cluster_report, evaluate  # noqa: E402
 
 
@@ -31,8 +30,8 @@ def main():
     for protocol in PROTOCOLS:
         result = evaluate(*sides[0], *sides[1], Rules(protocol))
         row[f"{protocol} mAP"], row[f"{protocol} rank-1"] = 100 * result["mAP"], 100 * result["cmc"][0]
-    settings, train = ClusterSettings.from_config(config), splits["train"]
-    labels = pseudo_labels(train.features, settings.eps, settings.min_samples, settings.k1, settings.k2)
+    train = splits["train"]
+    labels = cluster_split(config, train).labels
     row.update(cluster_report(labels, train.data_set.pids, train.data_set.camids))
     for name, value in row.items():
         print(f"{name:22} {value:.3f}" if isinstance(value, float) else f"{name:22} {value}")

@@ -5,6 +5,7 @@
 A control for the implementation only. The package itself never reads identities in training.
 """
 import argparse
+import dataclasses
 import os
 import sys
 
@@ -18,11 +19,21 @@ ppcls_ise.register()
 
 from ppcls.engine.engine import Engine  # noqa: E402
 
-from ppcls_ise.engine import ClusterHook, load_config, prepare_config  # noqa: E402
+from ppcls_ise.clustering import Clustering, Clusters, register_clustering  # noqa: E402
+from ppcls_ise.engine import load_config, prepare_config  # noqa: E402
 
 
-def true_labels(hook, _features, _epoch_id):
-    return np.unique(hook.data_set.pids, return_inverse=True)[1]
+def use_identities(engine):
+    """Let the engine's next clusterings be the identities of its training images."""
+    labels = np.unique(engine.train_dataloader.dataset.pids, return_inverse=True)[1]
+
+    @register_clustering
+    @dataclasses.dataclass(frozen=True)
+    class TrueLabels(Clustering):
+        def assign(self, features, cameras, neighbours, kept):
+            return Clusters(labels)
+
+    engine.config["Cluster"] = {"name": "TrueLabels", "interval": engine.config["Cluster"].get("interval", 1)}
 
 
 def main():
@@ -30,8 +41,9 @@ def main():
     parser.add_argument("-c", "--config", required=True)
     parser.add_argument("-o", "--override", action="append", default=[])
     arguments = parser.parse_args()
-    ClusterHook._assign = true_labels
-    Engine(prepare_config(load_config(arguments.config, arguments.override), "train"), mode="train").train()
+    engine = Engine(prepare_config(load_config(arguments.config, arguments.override), "train"), mode="train")
+    use_identities(engine)
+    engine.train()
 
 
 if __name__ == "__main__":

@@ -48,10 +48,7 @@ def _visualize(options: argparse.Namespace) -> None:
 
 def _report(config: dict, folder: str | None, queries: int, say: Callable[[str], None]) -> str:
     """Extract, evaluate, cluster and draw; the path of the page."""
-    from ..clustering import pseudo_labels
-    from ..engine import ClusterSettings
-    from ..engine.checkpoints import read_run_state
-    from ..engine.offline import extract_splits
+    from ..engine.offline import cluster_split, extract_splits
     from ..visualize import ImageSet, run_tables, write_report
 
     settings, output = config["Global"], config["Global"]["output_dir"]
@@ -60,18 +57,17 @@ def _report(config: dict, folder: str | None, queries: int, say: Callable[[str],
                            data.list.cameras)
             for name, split in splits.items() for data in (split.data_set,)}
     say("clusters")
-    cluster, eps = ClusterSettings.from_config(config), None
-    if cluster.eps == "auto" and settings["pretrained_model"]:
-        eps = read_run_state(settings["pretrained_model"]).get("eps")  # what the run chose and kept
-    labels = pseudo_labels(sets["train"].features, cluster.eps if eps is None else float(eps), cluster.min_samples,
-                           cluster.k1, cluster.k2)
+    clusters = cluster_split(config, splits["train"])
+    for line in clusters.lines:
+        say(line)
     retrieval = None
     if "query" in sets:
         say("evaluation")
         retrieval = _retrieval(config, splits, sets, queries)
     return write_report(
         folder or os.path.join(output, "report"), os.path.basename(os.path.normpath(output)),
-        f"{settings['pretrained_model'] or 'untrained'} · {len(labels)} training images", sets["train"], labels,
+        f"{settings['pretrained_model'] or 'untrained'} · {len(clusters.labels)} training images", sets["train"],
+        clusters.labels,
         run_tables(output), retrieval, settings.get("best_metric", "mAP"), say)
 
 

@@ -1,25 +1,36 @@
-"""Features to pseudo labels: nearest neighbours, k-reciprocal Jaccard distance, DBSCAN, centroids.
+"""Features, and cameras where they are known, to pseudo labels.
 
-Knows neither PaddleClas nor the engine: arrays in, arrays out.
+``Cluster.name`` chooses a :class:`Clustering`; :class:`KReciprocalDBSCAN` (nearest neighbours, k-reciprocal Jaccard
+distance, DBSCAN) is the default. Its parts are functions. Knows neither PaddleClas nor the engine: arrays in and out.
 """
+from .base import Clustering, Clusters, timed
 from .density import dbscan
+from .distance import NearPairs
 from .eps import EPS_GRID, choose_eps, eps_advice, silhouette
-from .features import not_finite
-from .jaccard import jaccard_distance
+from .jaccard import jaccard_distance, near_pairs
+from .k_reciprocal import KReciprocalDBSCAN
 from .labels import cluster_centroids, pseudo_labels
+from .registry import CLUSTERINGS, register_clustering
 from .search.neighbours import METHODS, nearest_neighbours, neighbour_recall
 
 __all__ = [
+    "CLUSTERINGS",
     "EPS_GRID",
     "METHODS",
+    "Clustering",
+    "Clusters",
+    "KReciprocalDBSCAN",
+    "NearPairs",
     "choose_eps",
     "cluster_centroids",
     "dbscan",
     "eps_advice",
     "jaccard_distance",
+    "near_pairs",
     "nearest_neighbours",
     "neighbour_recall",
-    "not_finite",
     "pseudo_labels",
+    "register_clustering",
     "silhouette",
+    "timed",
 ]

@@ -1,8 +1,13 @@
 """V, the encoding of each row over its reciprocal neighbours: compiled, each function for a slice of the rows."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["average", "encode", "grown", "log_weights", "mutual"]
 
 # A note on rounding. Many distances are simple fractions by rule: rows of which four of the k2 = 6 nearest are the same
 # and nothing else have d = 1/2 exactly, and eps is such a fraction too. On which side of eps these fall is decided by
@@ -12,7 +17,7 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def mutual(neighbours, k, start, stop):
+def mutual(neighbours: NDArray[np.int32], k: int, start: int, stop: int) -> NDArray[np.bool_]:
     """``[rows, k]`` bool: is the p-th neighbour reciprocal within the first k."""
     found = np.zeros((stop - start, k), np.bool_)
     for i in range(start, stop):
@@ -28,7 +33,8 @@ def mutual(neighbours, k, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def grown(array, size, needed):
+def grown(array: NDArray[Any], size: int, needed: int | np.int64) -> NDArray[Any]:
+    """``array`` with room for ``needed`` more than the first ``size``: itself, or a copy at least twice as long."""
     if size + needed <= len(array):
         return array
     larger = np.empty(2 * len(array) + needed, array.dtype)
@@ -37,7 +43,7 @@ def grown(array, size, needed):
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _log_weight(a, b):
+def _log_weight(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """-(2 - 2 a.b), summed in float64: it must not depend on the library or device that found the neighbours."""
     total = 0.0
     for d in range(a.shape[0]):
@@ -46,7 +52,8 @@ def _log_weight(a, b):
 
 
 @njit(nogil=True, cache=True)
-def log_weights(x, neighbours, reciprocal, start, stop):
+def log_weights(x: NDArray[np.float32], neighbours: NDArray[np.int32], reciprocal: NDArray[np.bool_], start: int,
+                stop: int) -> NDArray[np.float64]:
     """``[rows, k1]``: log weight of each reciprocal pair, worked out once, at the row of lower index."""
     out = np.zeros((stop - start, neighbours.shape[1]), np.float64)
     for i in range(start, stop):
@@ -57,8 +64,14 @@ def log_weights(x, neighbours, reciprocal, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def encode(x, neighbours, logs_of_pairs, reciprocal, near, start, stop):
-    """V before averaging: the expanded reciprocal set of each row and the softmax over it."""
+def encode(x: NDArray[np.float32], neighbours: NDArray[np.int32], logs_of_pairs: NDArray[np.float64],
+           reciprocal: NDArray[np.bool_], near: NDArray[np.bool_], start: int,
+           stop: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """V before averaging: the expanded reciprocal set of each row and the softmax over it.
+
+    Returns:
+        Entries a row, their columns and their values.
+    """
     counts = np.zeros(stop - start, np.int64)
     columns, values = np.empty(64, np.int32), np.empty(64, np.float32)
     logs = np.empty(neighbours.shape[1] * (near.shape[1] + 1), np.float64)
@@ -122,8 +135,10 @@ def encode(x, neighbours, logs_of_pairs, reciprocal, near, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def average(neighbours, indptr, indices, data, start, stop):
-    """Mean of V over the first k2 neighbours of each row."""
+def average(neighbours: NDArray[np.int32], indptr: NDArray[np.int64], indices: NDArray[np.int32],
+            data: NDArray[np.float32], start: int,
+            stop: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Mean of V over the first k2 neighbours of each row; returns as :func:`encode`."""
     counts = np.zeros(stop - start, np.int64)
     columns, values = np.empty(64, np.int32), np.empty(64, np.float32)
     total = np.zeros(len(neighbours), np.float32)

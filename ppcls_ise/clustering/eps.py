@@ -1,11 +1,18 @@
 """The radius of DBSCAN: chosen from the distances, and what to say where the chosen one found nothing."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
 
+from ..threads import over_rows
 from .density import dbscan
-from .features import over_rows
+from .distance import NearPairs
+
+__all__ = ["EPS_GRID", "choose_eps", "core_distances", "eps_advice", "silhouette"]
 
 #: What :func:`choose_eps` averages over.
 EPS_GRID = tuple(step / 100 for step in range(10, 91, 2))
@@ -13,7 +20,7 @@ EPS_GRID = tuple(step / 100 for step in range(10, 91, 2))
 FLAT = 0.95
 
 
-def choose_eps(distance, min_samples=4, grid=EPS_GRID):
+def choose_eps(distance: NearPairs | csr_matrix, min_samples: int = 4, grid: Sequence[float] = EPS_GRID) -> float:
     """The ``eps`` whose clusters are compact and well separated: the middle of the best by :func:`silhouette`.
 
     Too small an eps leaves most images out, too large a one joins clusters into one that is as near to others as to
@@ -22,13 +29,14 @@ def choose_eps(distance, min_samples=4, grid=EPS_GRID):
     Nothing is drawn at random: the same distances give the same eps.
 
     Args:
-        distance: scipy CSR ``[N, N]`` of :func:`jaccard_distance` with the largest of ``grid`` as ``max_distance``.
-            Farther pairs count as at distance 1; without the cut they are many times as many, and change nothing.
-        min_samples (int): see :func:`dbscan`.
+        distance: of :func:`near_pairs` with the largest of ``grid`` as ``max_distance``, or of
+            :func:`jaccard_distance`. Farther pairs count as at distance 1; without the cut they are many times as many,
+            and change nothing.
+        min_samples: see :func:`dbscan`.
         grid: candidates, ascending.
 
     Returns:
-        float, rounded to 0.01; the largest of ``grid`` where none gives a cluster.
+        Rounded to 0.01; the largest of ``grid`` where none gives a cluster.
     """
     found = []
     for eps in grid:
@@ -41,29 +49,31 @@ def choose_eps(distance, min_samples=4, grid=EPS_GRID):
     return round(float(np.mean([eps for score, eps in found if score >= best - (1 - FLAT) * abs(best)])), 2)
 
 
-def silhouette(distance, labels):
+def silhouette(distance: NearPairs | csr_matrix, labels: ArrayLike) -> float:
     """Mean silhouette (Rousseeuw, J. Comput. Appl. Math. 1987) over all images, outliers counted as 0.
 
     An image with mean distance a to the others of its cluster and b to the images of the nearest other cluster has
     ``(b - a) / max(a, b)``; alone in its cluster it has 0.
 
     Args:
-        distance: scipy CSR ``[N, N]``, an absent entry means distance 1.
+        distance: of :func:`near_pairs`, or scipy CSR ``[N, N]``; an absent entry means distance 1.
         labels: ``[N]`` int, clusters 0..K-1, negative = outlier.
 
     Returns:
-        float in -1..1.
+        -1 to 1.
     """
     labels = np.asarray(labels, np.int64)
     if labels.max(initial=-1) < 0:
         return 0.0
+    graph = distance.distances if isinstance(distance, NearPairs) else distance
     sizes = np.bincount(labels[labels >= 0])
-    parts = over_rows(_silhouettes, len(labels), distance.indptr, distance.indices, distance.data, labels, sizes)
+    parts = over_rows(_silhouettes, len(labels), graph.indptr, graph.indices, graph.data, labels, sizes)
     return float(np.concatenate(parts).mean())
 
 
 @njit(nogil=True, cache=True)
-def _silhouettes(indptr, indices, data, labels, sizes, start, stop):
+def _silhouettes(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32],
+                 labels: NDArray[np.int64], sizes: NDArray[np.int64], start: int, stop: int) -> NDArray[np.float64]:
     out = np.zeros(stop - start)
     # Sums of 1 - d, so that absent entries add nothing.
     likeness = np.zeros(len(sizes))
@@ -88,12 +98,12 @@ def _silhouettes(indptr, indices, data, labels, sizes, start, stop):
     return out
 
 
-def core_distances(distance, min_samples):
+def core_distances(distance: csr_matrix, min_samples: int) -> NDArray[np.float64]:
     """``[N]`` float64: the eps from which on each image is a core, its distance to the min_samples-th nearest image.
 
     Args:
-        distance: scipy CSR ``[N, N]`` of :func:`jaccard_distance`, not cut.
-        min_samples (int): itself included; 1.0 stands where fewer images are nearer than 1.
+        distance: of :func:`jaccard_distance`.
+        min_samples: itself included; 1.0 stands where fewer images are nearer than 1.
     """
     core = np.ones(distance.shape[0])
     for row in np.flatnonzero(np.diff(distance.indptr) >= min_samples):
@@ -102,7 +112,7 @@ def core_distances(distance, min_samples):
     return core
 
 
-def eps_advice(distance, eps, min_samples) -> str:
+def eps_advice(distance: csr_matrix, eps: float, min_samples: int) -> str:
     """Why ``eps`` gave no cluster and what would: a sentence for an error message.
 
     Args: as of :func:`core_distances`, and the eps that failed.

@@ -1,23 +1,26 @@
 """Features to pseudo labels and to the first memory, in one call each."""
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .density import dbscan
-from .eps import EPS_GRID, choose_eps
-from .features import as_features
-from .jaccard import jaccard_distance
-from .search.neighbours import nearest_neighbours
+from .features import Features, as_features
+from .k_reciprocal import KReciprocalDBSCAN
+from .search.neighbours import Method
+
+__all__ = ["cluster_centroids", "pseudo_labels"]
 
 
-def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="exact", block_size=4096, half=False):
-    """Cluster labels of images from their features: neighbours, Jaccard distance, DBSCAN.
+def pseudo_labels(x: Features, eps: float | Literal["auto"], min_samples: int = 4, k1: int = 30, k2: int = 6,
+                  method: Method = "exact", block_size: int = 4096, half: bool = False) -> NDArray[np.int64]:
+    """Cluster labels of images from their features: the labels of :class:`KReciprocalDBSCAN`.
 
     Args:
         x: ``[N, D]`` float32 unit rows, numpy array or paddle tensor; row i is the feature of image i.
-        eps, min_samples: see :func:`dbscan`; with eps ``auto``, :func:`choose_eps`.
-        k1, k2: see :func:`jaccard_distance`.
-        method, block_size, half: see :func:`nearest_neighbours`.
+        eps, min_samples, k1, k2, block_size, half: see :class:`KReciprocalDBSCAN`.
+        method: its ``search``.
 
     Returns:
         ``[N]`` int64: clusters 0..K-1, -1 = outlier. No image: empty. Fewer images than ``k1``: all of them are
@@ -31,15 +34,10 @@ def pseudo_labels(x, eps, min_samples=4, k1=30, k2=6, method="exact", block_size
         >>> pseudo_labels(np.repeat(np.eye(2, 8, dtype="float32"), 5, axis=0), eps=0.5, k1=5)
         array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
-    neighbours = nearest_neighbours(x, max(k1, k2), method, block_size, half)
-    farthest = EPS_GRID[-1] if eps == "auto" else min(eps, 1.0)
-    distance = jaccard_distance(x, k1, k2, max_distance=farthest, neighbours=neighbours)
-    if eps == "auto":
-        eps = choose_eps(distance, min_samples)
-    return dbscan(distance, eps, min_samples)
+    return KReciprocalDBSCAN(eps, min_samples, k1, k2, method, block_size=block_size, half=half)(x).labels
 
 
-def cluster_centroids(x, labels):
+def cluster_centroids(x: Features, labels: ArrayLike) -> NDArray[np.float32]:
     """One centroid a cluster: the L2-normalised mean of its members' features; the initial memory of an epoch.
 
     Args:

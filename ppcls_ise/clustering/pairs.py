@@ -3,12 +3,16 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from .encoding import grown
 
+__all__ = ["mirror", "pairs", "transpose"]
+
 
 @njit(nogil=True, cache=True)
-def transpose(indptr, indices, data):
+def transpose(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32],
+              ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """CSR to CSC, without zeros; rows ascend within each column."""
     size = len(indptr) - 1
     pointer = np.zeros(size + 1, np.int64)
@@ -29,8 +33,11 @@ def transpose(indptr, indices, data):
 
 
 @njit(nogil=True, cache=True)
-def pairs(indptr, indices, data, pointer, rows, values, max_distance, start, stop):
-    """Distances of each row to the rows after it that share a column with it."""
+def pairs(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32],
+          pointer: NDArray[np.int64], rows: NDArray[np.int32], values: NDArray[np.float32],
+          max_distance: float, start: int, stop: int,
+          ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Distances of each row to the rows after it that share a column with it: entries a row, columns, values."""
     # The innermost loop runs thousands of times a row. Unsigned indices spare it numba's test for negative ones, and
     # counting without a branch the mispredictions: together a third of the time.
     one = np.uint64(1)
@@ -68,7 +75,8 @@ def pairs(indptr, indices, data, pointer, rows, values, max_distance, start, sto
 
 
 @njit(nogil=True, cache=True)
-def mirror(indptr, indices, data):
+def mirror(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32],
+           ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """Symmetric CSR with sorted rows and a zero diagonal from the part above the diagonal."""
     size = len(indptr) - 1
     pointer = np.zeros(size + 1, np.int64)

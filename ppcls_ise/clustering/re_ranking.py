@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from .encoding import average, encode, log_weights, mutual
-from .features import as_features, over_rows, squared_norms
-from .jaccard import _checked, _join, _stack
-from .pairs import pairs, transpose
+from ..finite import squared_norms
+from .features import Features, as_features
+from .reciprocal import checked_neighbours, encode_rows, pair_distances
 from .search.refine import EXTRA, refine
 from .search.symmetric import symmetric_scan
+
+__all__ = ["ReRanking"]
 
 
 class ReRanking:
@@ -21,9 +23,9 @@ class ReRanking:
 
     Args:
         query: ``[Q, D]`` float32 unit rows, numpy array or paddle tensor. gallery: ``[G, D]``, likewise.
-        k1 (int): neighbours, the image itself not counted, of which the reciprocal ones matter.
-        k2 (int): neighbours, the image itself included, over which an encoding is averaged; 1 switches that off.
-        lambda_value (float): weight of the original distance, 0 to 1.
+        k1: neighbours, the image itself not counted, of which the reciprocal ones matter.
+        k2: neighbours, the image itself included, over which an encoding is averaged; 1 switches that off.
+        lambda_value: weight of the original distance, 0 to 1.
 
     Attributes:
         k1, k2, lambda_value: as given.
@@ -38,7 +40,8 @@ class ReRanking:
         array([0, 1])
     """
 
-    def __init__(self, query, gallery, k1: int = 20, k2: int = 6, lambda_value: float = 0.3):
+    def __init__(self, query: Features, gallery: Features, k1: int = 20, k2: int = 6,
+                 lambda_value: float = 0.3) -> None:
         if k1 < 1 or k2 < 1:
             raise ValueError(f"k1 and k2 must be at least 1, got k1={k1}, k2={k2}")
         if not 0 <= lambda_value <= 1:
@@ -49,9 +52,9 @@ class ReRanking:
         self._norms = squared_norms(self._x)
         # Zhong et al. do not count the image itself among the k1.
         neighbours, self._farthest = _search(self._x, self._norms, max(k1 + 1, k2))
-        self._similarity = self._jaccard(neighbours, k1, k2)
+        self._similarity = self._jaccard(neighbours)
 
-    def __call__(self, part: slice) -> np.ndarray:
+    def __call__(self, part: slice) -> NDArray[np.float32]:
         """``[q, G]`` float32 distances of a slice of the queries, ascending = better."""
         gallery = self._x[self._queries:]
         rows = np.arange(self._queries)[part]
@@ -65,32 +68,20 @@ class ReRanking:
         distances[near.row, near.col] -= (1 - self.lambda_value) * near.data
         return distances
 
-    def _jaccard(self, neighbours, k1, k2):
+    def _jaccard(self, neighbours: NDArray[np.int32]) -> csr_matrix:
         """CSR ``[Q, G]``: 1 - Jaccard distance; an absent entry is 0."""
-        x, count = self._x, len(self._x)
-        full, half = min(k1 + 1, count), min(round(k1 / 2) + 1, count)
-        neighbours = _checked(x, max(full, k2), neighbours)
-        sets = np.ascontiguousarray(neighbours[:, :full])
-        reciprocal = _stack(over_rows(mutual, count, sets, full))
-        near = _stack(over_rows(mutual, count, sets, half))
-        logs = _stack(over_rows(log_weights, count, x, sets, reciprocal))
-        indptr, columns, weights = _join(over_rows(encode, count, x, sets, logs, reciprocal, near))
-        # encode() gives softmax(-d); the softmax of -d / farthest is that to the power of 1 / farthest, normalised.
-        lengths = np.diff(indptr)
-        weights **= np.repeat(1 / self._farthest, lengths)
-        weights /= np.repeat(np.add.reduceat(weights, indptr[:-1]), lengths) if count else 1
-        encoding = indptr, columns, weights
-        if k2 > 1:
-            encoding = _join(over_rows(average, count, np.ascontiguousarray(neighbours[:, :k2]), *encoding))
-        inverted = transpose(*encoding)
-        encoding = transpose(*inverted)  # back again: now each row is sorted by column
+        count = len(self._x)
+        neighbours = checked_neighbours(self._x, max(self.k1 + 1, self.k2), neighbours)
+        encoding, columns = encode_rows(self._x, neighbours, self.k1 + 1, round(self.k1 / 2) + 1, self.k2,
+                                        self._farthest)
         # Queries come first, so the pairs of a query with the rows after it are those with the whole gallery.
-        indptr, columns, distances = _join(over_rows(pairs, self._queries, *encoding, *inverted, np.float32(1)))
-        similarity = csr_matrix((1 - distances, columns, indptr), shape=(self._queries, count))
+        indptr, indices, distances = pair_distances(encoding, columns, self._queries)
+        similarity = csr_matrix((1 - distances, indices, indptr), shape=(self._queries, count))
         return similarity[:, self._queries:]
 
 
-def _search(x, norms, k):
+def _search(x: NDArray[np.float32], norms: NDArray[np.float32],
+            k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k nearest rows of each row, as :func:`nearest_neighbours`, and the squared distance to its farthest."""
     k = min(k, len(x))
     found, distances, farthest = symmetric_scan(x, norms, min(len(x), k + EXTRA))

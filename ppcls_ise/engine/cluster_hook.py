@@ -15,8 +15,8 @@ from ppcls.utils.misc import AverageMeter
 from ..distributed.processes import unwrap
 from ..errors import ISEError
 from ..host.bridges import update_freq
-from .cluster_settings import ClusterSettings
-from .clustering import Clustering, cluster_images
+from .cluster_block import clustering_of
+from .cluster_stage import Clustered, cluster_images, kept_of, state_of
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
 from .loader_blocks import plain_block
@@ -30,8 +30,8 @@ class ClusterHook(Hook):
     """Refreshes the pseudo labels and everything that hangs on them.
 
     Before an epoch: extraction, clustering, memory, batches. After a step: the memory follows it. State it keeps:
-    ``labels``, the pseudo labels in force, one per training image, and ``eps``, the radius they were found with (None
-    before the first clustering; chosen there if ``Cluster.eps`` is auto); the memory and its step are the head's.
+    ``labels``, the pseudo labels in force, one per training image, and ``kept``, what the last clustering keeps for the
+    next one (empty before the first), such as an eps that was chosen; the memory and its step are the head's.
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -39,13 +39,13 @@ class ClusterHook(Hook):
 
     def __init__(self, engine: Any):
         self.engine = engine
-        self.settings = ClusterSettings.from_config(engine.config)
+        self.clustering, self.interval = clustering_of(engine.config.get("Cluster"))
         self.head = unwrap(engine.model).head
         self.data_set = engine.train_dataloader.dataset
         require_same_images(self.data_set.list)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
-        self.eps: float | None = None
+        self.kept: dict[str, float] = {}
         plain = plain_block(engine.config)
         self.plain_data_set = self.data_set.with_transforms(plain["dataset"]["transform_ops"])
         self.loader_settings = evaluation_loader_settings({"Query": plain})
@@ -61,10 +61,10 @@ class ClusterHook(Hook):
         # What happens in an epoch depends on its number, not on what was drawn before it: so it can be repeated.
         seed = [self.sampler.seed, epoch, dist.get_rank()]
         _seed_generators(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-        if self.labels is None or (epoch - 1) % self.settings.interval == 0:
+        if self.labels is None or (epoch - 1) % self.interval == 0:
             found, previous = self._cluster(epoch), self.labels
-            self.labels, self.eps = found.labels, found.eps
-            self.run.after_clustering(epoch, found.labels, previous, {})
+            self.labels, self.kept = found.labels, found.kept
+            self.run.after_clustering(epoch, found.labels, previous, found.figures)
             self._start_epoch(found.centroids, (epoch - 1) * self.steps_per_epoch)
             if self.head.active_topk < self.head.topk:
                 logger.warning(f"[Cluster][Epoch {epoch}] {len(found.centroids)} cluster(s): no {self.head.topk} "
@@ -87,10 +87,10 @@ class ClusterHook(Hook):
         self.head.after_step()
 
     def state_dict(self) -> State:
-        """``labels`` int64 [N], ``images`` (checksum of their names), ``eps``, and of the head ``centroids`` float32
+        """``labels`` int64 [N], ``images`` (checksum of their names), ``kept.*``, and of the head ``centroids`` float32
         [K, D] and ``step``."""
-        return {"labels": self.labels, "images": self.data_set.list.checksum(), "eps": self.eps,
-                "step": self.head.step, "centroids": self.head.memory.centroids.numpy()}
+        return {"labels": self.labels, "images": self.data_set.list.checksum(), "step": self.head.step,
+                "centroids": self.head.memory.centroids.numpy(), **state_of(self.kept)}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what :meth:`state_dict` returned.
@@ -102,18 +102,18 @@ class ClusterHook(Hook):
             raise ISEError(f"Global.checkpoints is of a run on {len(state['labels'])} training images, other than the "
                            f"{len(self.data_set)} here; resume with the same images, or start from its weights with "
                            "Global.pretrained_model")
-        self.labels, self.eps = state["labels"], float(state["eps"])
+        self.labels, self.kept = state["labels"], kept_of(state)
         self._start_epoch(state["centroids"], int(state["step"]))
 
     def _extract(self) -> paddle.Tensor:
         return extract_features(self.engine.model, self.plain_data_set, name="train", **self.loader_settings)
 
-    def _cluster(self, epoch: int) -> Clustering:
+    def _cluster(self, epoch: int) -> Clustered:
         started = time.time()
         features = self._extract()
         record = os.path.join(self.engine.output_dir, "pseudo_labels", f"epoch_{epoch}.npz")
-        return cluster_images(features, self.data_set.list.names, self.settings, self.eps, record,
-                               f"[Cluster][Epoch {epoch}]", {"extraction": time.time() - started})
+        return cluster_images(features, self.data_set.camids, self.data_set.list.names, self.clustering, self.kept,
+                              record, f"[Cluster][Epoch {epoch}]", {"extraction": time.time() - started})
 
 
 def _seed_generators(seed: int) -> None:

@@ -11,7 +11,7 @@ from ..errors import ISEError
 from ..images.synthetic import make_synthetic
 from ..loss import ClusterContrastLoss, LabelPreservingLoss
 from ..metric import ReIDMetric
-from .cluster_settings import ClusterSettings
+from .cluster_block import clustering_of, is_own
 from .loader_blocks import check_loaders
 
 __all__ = ["GLOBAL_KEYS", "HOST_GLOBAL_KEYS", "check_config"]
@@ -57,7 +57,8 @@ def check_config(config: dict, mode: str) -> None:
     ise = config["Arch"].get("name") == "ISEModel"
     if ise:
         check_arch(config["Arch"], ISEModel)
-        ClusterSettings.from_config(config)
+        if mode == "train" or not is_own(config.get("Cluster")):
+            clustering_of(config.get("Cluster"))
     check_loaders(config.get("DataLoader"), ise, mode)
     _check_losses(config.get("Loss"), ise)
     _check_metrics(config.get("Metric"), ise)

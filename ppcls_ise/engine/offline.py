@@ -1,17 +1,37 @@
-"""Features of a trained network outside of PaddleClas's engine: for pictures and diagnosis."""
+"""Features and clusters of a trained network outside of PaddleClas's engine: for pictures and diagnosis."""
 from __future__ import annotations
 
 from ppcls.arch import build_model
 from ppcls.utils import logger
 from ppcls.utils.save_load import load_dygraph_pretrain
 
+from ..clustering import Clusters
 from ..data.datasets import DATASETS, ReIDImages
 from ..errors import ISEError
+from .checkpoints import read_run_state
+from .cluster_block import clustering_of
+from .cluster_stage import kept_of
 from .evaluation import SplitFeatures, evaluation_loader_settings
 from .extraction import extract_features
 from .loader_blocks import plain_block
 
-__all__ = ["extract_splits"]
+__all__ = ["cluster_split", "extract_splits"]
+
+
+def cluster_split(config: dict, split: SplitFeatures) -> Clusters:
+    """Cluster images as a run does that goes on from the weights that a config names.
+
+    Args:
+        config: of :func:`prepare_config`: its ``Cluster`` block, and what the run of ``Global.pretrained_model`` kept
+            for its next clustering, such as an eps that it chose.
+        split: ``train`` of :func:`extract_splits`.
+
+    Returns:
+        Its clusters; all images are outliers where there is none.
+    """
+    clustering, _ = clustering_of(config.get("Cluster"))
+    weights = config["Global"]["pretrained_model"]
+    return clustering(split.features, split.data_set.camids, kept_of(read_run_state(weights)) if weights else None)
 
 
 def extract_splits(config: dict) -> dict[str, SplitFeatures]:

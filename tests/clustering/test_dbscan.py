@@ -1,10 +1,13 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from clustering.twins import dense, features
 from scipy.sparse import csr_matrix
 from sklearn.cluster import DBSCAN
 
-from ppcls_ise.clustering import dbscan, jaccard_distance
+from ppcls_ise.clustering import dbscan, jaccard_distance, near_pairs
 
 
 def sparse(full):
@@ -91,10 +94,21 @@ def test_no_image():
 
 
 def test_eps_beyond_the_cut_is_refused():
-    distance = jaccard_distance(features(100), max_distance=0.5)
-    dbscan(distance, 0.5)
+    x = features(100)
+    near = near_pairs(x, 0.5)
+    np.testing.assert_array_equal(dbscan(near, 0.5), dbscan(jaccard_distance(x), 0.5))
     with pytest.raises(ValueError, match="max_distance=0.6"):
-        dbscan(distance, 0.6)
+        dbscan(near, 0.6)
+
+
+def test_a_part_of_cut_distances_cannot_be_had_without_the_cut():
+    near = near_pairs(features(100), 0.5)
+    for part in (lambda: near[:9], lambda: near[:9, :9], lambda: near.T, lambda: 2 * near, lambda: near.tocsr()):
+        with pytest.raises((TypeError, AttributeError)):
+            part()
+    for same in (copy.copy(near), copy.deepcopy(near), pickle.loads(pickle.dumps(near))):
+        with pytest.raises(ValueError, match="max_distance=0.6"):
+            dbscan(same, 0.6)
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -7,7 +7,7 @@ import pytest
 from clustering.twins import dense, features, jaccard
 from helpers import ROOT, golden, shared
 
-from ppcls_ise.clustering import jaccard_distance, nearest_neighbours
+from ppcls_ise.clustering import jaccard_distance, near_pairs, nearest_neighbours
 
 
 @pytest.mark.parametrize("case, k1, k2", [("N300_k1_30_k2_6", 30, 6), ("N300_k1_20_k2_1", 20, 1)])
@@ -63,11 +63,12 @@ def test_only_pairs_within_max_distance_are_kept():
     x = features(300)
     whole = jaccard_distance(x)
     limit = np.sort(whole.data)[3000]  # a distance that occurs: it is kept
-    cut = jaccard_distance(x, max_distance=float(limit))
+    cut = near_pairs(x, float(limit))
+    assert cut.max_distance == limit
     near = whole.data <= limit
     assert 0 < limit < 1 and 3000 < near.sum() < len(near)
-    np.testing.assert_array_equal(cut.data, whole.data[near])
-    np.testing.assert_array_equal(cut.indices, whole.indices[near])
+    np.testing.assert_array_equal(cut.distances.data, whole.data[near])
+    np.testing.assert_array_equal(cut.distances.indices, whole.indices[near])
 
 
 def test_distance_zero_is_stored():
@@ -108,7 +109,7 @@ def test_neighbours_that_do_not_fit(wrong, message):
 @pytest.mark.parametrize("arguments", [{"k1": 0}, {"k2": 0}, {"max_distance": 0}])
 def test_arguments_out_of_range(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
-        jaccard_distance(features(20), **arguments)
+        near_pairs(features(20), **{"max_distance": 1.0, **arguments})
 
 
 def test_zero_vectors_are_far_from_everything():
@@ -142,12 +143,12 @@ MEMORY = """
 import resource, sys
 import numpy as np
 from clustering.twins import features
-from ppcls_ise.clustering import jaccard_distance, nearest_neighbours
+from ppcls_ise.clustering import jaccard_distance, near_pairs, nearest_neighbours
 jaccard_distance(features(300))
 x = features(20_000, groups=1000)
 ranks = nearest_neighbours(x, 30)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-jaccard_distance(x, neighbours=ranks, max_distance=0.6)
+near_pairs(x, 0.6, neighbours=ranks)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 

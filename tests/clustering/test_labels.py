@@ -5,7 +5,7 @@ from clustering.twins import features, jaccard
 from helpers import golden, shared
 from sklearn.cluster import DBSCAN
 
-from ppcls_ise.clustering import choose_eps, cluster_centroids, jaccard_distance, pseudo_labels
+from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels
 
 CASES = [("N300_k1_30_k2_6", 30, 6), ("N300_k1_20_k2_1", 20, 1)]
 LARGE_CASES = [("N1000_k1_30_k2_6", 30, 6), ("N1000_k1_20_k2_1", 20, 1)]
@@ -92,7 +92,7 @@ def test_not_a_number_is_named():
 
 def test_eps_auto():
     x = features(400, groups=30)
-    chosen = choose_eps(jaccard_distance(x, max_distance=0.9), 4)
+    chosen = choose_eps(near_pairs(x, 0.9), 4)
     np.testing.assert_array_equal(pseudo_labels(x, "auto"), pseudo_labels(x, chosen))
     assert not np.array_equal(pseudo_labels(x, chosen), pseudo_labels(x, 0.9))
 

@@ -1,4 +1,5 @@
-"""Run by paddle.distributed.launch: clusterings by several searches, and two that go wrong."""
+"""Run by paddle.distributed.launch: clusterings by several searches and by cameras, and two that go wrong."""
+import pathlib
 import sys
 
 import numpy as np
@@ -9,27 +10,34 @@ import ppcls_ise
 
 ppcls_ise.register()
 
+from ppcls_ise.clustering import KReciprocalDBSCAN, k_reciprocal  # noqa: E402
 from ppcls_ise.distributed import processes as distributed  # noqa: E402
-from ppcls_ise.engine import ClusterSettings, clustering  # noqa: E402
+from ppcls_ise.engine import clustering_of  # noqa: E402
+from ppcls_ise.engine.cluster_stage import cluster_images  # noqa: E402
 from ppcls_ise.errors import ISEError  # noqa: E402
 
+BY_CAMERA = f"{pathlib.Path(__file__).parent.parent / 'clustering/by_camera.py'}:ByCamera"
 
-def cluster(x, record, **settings):
+
+def cluster(x, record, clustering, cameras=None):
+    """Labels, centroids, and all numbers, as a dict of arrays."""
     names = [f"{row}.jpg" for row in range(len(x))]
-    return clustering.cluster_images(paddle.to_tensor(x), names, ClusterSettings(**settings), None, record,
-                                     "[Cluster]", {})
+    found = cluster_images(paddle.to_tensor(x), cameras, names, clustering, {}, record, "[Cluster]", {})
+    return {"labels": found.labels, "centroids": found.centroids, **found.figures, **found.kept}
 
 
 def results(x, record):
-    """Labels, centroids and eps by all searches, as a dict of arrays."""
-    return {f"{search} {name}": value for search in ("exact", "paddle", "ivf")
-            for name, value in cluster(x, record, eps="auto", search=search, block_size=300)._asdict().items()}
+    """By all searches, and by cameras."""
+    blocks = {search: {"eps": "auto", "search": search, "block_size": 300} for search in ("exact", "paddle", "ivf")}
+    blocks["cameras"], cameras = {"name": BY_CAMERA}, np.arange(len(x)) % 3
+    return {f"{kind} {name}": value for kind, block in blocks.items()
+            for name, value in cluster(x, record, clustering_of(block)[0], cameras).items()}
 
 
 def message(x, record):
     """Of the error that a clustering must end with."""
     try:
-        cluster(x, record)
+        cluster(x, record, KReciprocalDBSCAN())
     except (ISEError, RuntimeError, TypeError) as error:
         return str(error)
     raise AssertionError("no error came here")
@@ -42,7 +50,7 @@ def main(source, target):
     found = results(x, record)
     found["too few"] = message(x[:2], record)
     if dist.get_rank() == dist.get_world_size() - 1:
-        clustering.nearest_neighbours = None
+        k_reciprocal.nearest_neighbours = None
     found["broken on the last"] = message(x, record)
     np.savez(f"{target}_{dist.get_rank()}.npz", **found)
 

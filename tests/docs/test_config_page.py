@@ -9,9 +9,10 @@ from helpers import ROOT
 
 from ppcls_ise.arch import GeM, ISEHead
 from ppcls_ise.arch.model import ISEModel
+from ppcls_ise.clustering import KReciprocalDBSCAN
 from ppcls_ise.config import load_config
 from ppcls_ise.data import ChannelJitter, PadCrop, PseudoLabelSampler, RandomErase, ReIDImages, UnlabeledFolder
-from ppcls_ise.engine import ClusterSettings
+from ppcls_ise.engine.cluster_block import ClusterBlock
 from ppcls_ise.engine.known_keys import GLOBAL_KEYS, HOST_GLOBAL_KEYS
 from ppcls_ise.images.data_set import list_reid_images
 from ppcls_ise.images.listing import list_images
@@ -24,7 +25,8 @@ ROWS = {key: default for key, default in re.findall(r"^\| `([^`]+)` \| [^|]* \| 
 DATASET, OPS = "DataLoader.*.dataset.", "transform_ops."
 # prefix -> where its keys are parameters; what of them is no key of a config, or PaddleClas's
 CODE = {
-    "Cluster.": ([ClusterSettings], ""), "Arch.Head.": ([ISEHead], "name"), "Arch.Pooling.": ([GeM], "name"),
+    "Cluster.": ([ClusterBlock, KReciprocalDBSCAN], ""),
+    "Arch.Head.": ([ISEHead], "name"), "Arch.Pooling.": ([GeM], "name"),
     "Loss.Train.ClusterContrastLoss.": ([ClusterContrastLoss], "weight"),
     "Loss.Train.LabelPreservingLoss.": ([LabelPreservingLoss], "weight"),
     "Metric.Eval.ReIDMetric.": ([ReIDMetric], ""), "Synthetic.": ([make_synthetic], "root config progress"),

@@ -2,8 +2,9 @@ import pytest
 import yaml
 from helpers import ROOT
 
+from ppcls_ise.clustering import KReciprocalDBSCAN
 from ppcls_ise.config import load_config, save_config
-from ppcls_ise.engine import ClusterSettings, prepare_config
+from ppcls_ise.engine import clustering_of, prepare_config
 from ppcls_ise.errors import ISEError
 
 CONFIGS = sorted(ROOT.glob("configs/ISE*.yaml"))
@@ -32,12 +33,12 @@ def test_the_given_config_is_not_changed():
 
 @pytest.mark.parametrize("override, message", [
     ("Cluster.eps=1.5", "Cluster.eps must be above 0 and below 1"),
-    ("Cluster.eps=big", "Cluster.eps must be float or auto"),
+    ("Cluster.eps=big", "Cluster.eps is a number or auto, not 'big'"),
     ("Cluster.search=flann", "Cluster.search is exact, faiss, paddle, ivf, not 'flann'"),
     ("Cluster.half=1", "Cluster.half is True or False"), ("Cluster.block_size=0", "Cluster.block_size must be above 0"),
-    ("Cluster.probes=many", "Cluster.probes must be int"),
+    ("Cluster.probes=many", "Cluster.probes is a whole number"),
     ("Cluster.min_samples=0", "Cluster.min_samples must be above 0"),
-    ("Cluster.k1=2.5", "Cluster.k1 must be int"),
+    ("Cluster.k1=2.5", "Cluster.k1 is a whole number"),
     ("Global.pretrained_model=nowhere/best", "Global.pretrained_model: there is no file nowhere/best.pdparams"),
     ("Global.checkpoints=nowhere/latest", "Global.checkpoints: there is no file nowhere/latest.pdparams"),
     ("Global.iter_per_epoch=0", "Global.iter_per_epoch is missing"),
@@ -200,10 +201,11 @@ def test_weights_may_be_named_with_or_without_suffix(tmp_path):
 
 
 def test_defaults_are_those_of_market():
-    assert ClusterSettings.from_config({}) == ClusterSettings(eps=0.4, min_samples=4, k1=30, k2=6, interval=1)
+    expected = KReciprocalDBSCAN(eps=0.4, min_samples=4, k1=30, k2=6, search="exact"), 1
+    assert clustering_of({}) == clustering_of(None) == expected
 
 
 def test_cluster_block():
     config = prepared(["Cluster.eps=auto", "Cluster.search=ivf", "Cluster.probes=9", "Cluster.half=True"])
-    settings = ClusterSettings.from_config(config)
-    assert (settings.eps, settings.search, settings.probes, settings.half) == ("auto", "ivf", 9, True)
+    assert clustering_of(config["Cluster"]) == (KReciprocalDBSCAN(
+        "auto", config["Cluster"]["min_samples"], config["Cluster"]["k1"], search="ivf", probes=9, half=True), 1)

@@ -100,7 +100,7 @@ def test_fewer_other_clusters_than_supports_and_eps_auto(train):
     assert 0 < cluster_hook(engine).labels.max() < 90
     assert sum("no 90 others" in line and "without support samples" in line for line in lines) == 2
     told = [line.split("INFO: ")[-1] for line in lines if "eps auto" in line]
-    assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {cluster_hook(engine).eps}, kept from now on"]
+    assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {cluster_hook(engine).kept['eps']}, kept from now on"]
 
 
 @pytest.mark.slow

@@ -1,19 +1,40 @@
 """The k nearest rows of every row: exact on the CPU (faiss) and on any Paddle device, approximate beyond a million."""
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal, get_args, overload
 
-from ..features import as_features, is_paddle_tensor, over_rows, squared_norms
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...finite import squared_norms
+from ...threads import over_rows
+from ..features import Features, as_features, is_paddle_tensor
 from .refine import EXTRA, ranked, refine
 
-METHODS = ("exact", "faiss", "paddle", "ivf")
+__all__ = ["METHODS", "Method", "nearest_neighbours", "neighbour_recall"]
+
+Method = Literal["exact", "faiss", "paddle", "ivf"]
+METHODS: tuple[Method, ...] = get_args(Method)
 # Of the approximate search: sets smaller than this are searched exactly; rows a cell that place the cells (faiss wants
 # as many); rows at a time; candidates that are ranked by true distance, in multiples of k.
 IVF_SMALLEST, IVF_TRAINING, IVF_BLOCK, IVF_CANDIDATES = 2_500, 39, 16_384, 4
 
 
-def nearest_neighbours(x, k, method="exact", block_size=4096, half=False, rows=None, return_distances=False,
-                       probes=256):
+@overload
+def nearest_neighbours(x: Features, k: int, method: Method = ..., block_size: int = ..., half: bool = ...,
+                       rows: slice | NDArray[np.int64] | None = ..., return_distances: Literal[False] = ...,
+                       probes: int = ...) -> NDArray[np.int32]: ...
+
+
+@overload
+def nearest_neighbours(x: Features, k: int, method: Method = ..., block_size: int = ..., half: bool = ...,
+                       rows: slice | NDArray[np.int64] | None = ..., *, return_distances: Literal[True],
+                       probes: int = ...) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
+
+
+def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size: int = 4096, half: bool = False,
+                       rows: slice | NDArray[np.int64] | None = None, return_distances: bool = False, probes: int = 256,
+                       ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k nearest rows of each row by squared L2 distance, the row itself first.
 
     ``faiss`` and ``paddle`` are exact and give the same answer: after the scan, candidates closer together than a
@@ -22,16 +43,16 @@ def nearest_neighbours(x, k, method="exact", block_size=4096, half=False, rows=N
 
     Args:
         x: ``[N, D]`` float32 numpy array or paddle tensor, row i the feature of image i.
-        k (int): neighbours a row, the row itself included.
-        method (str): ``faiss`` (CPU), ``paddle`` (blocked matmul + top-k on the device of ``x``), ``exact`` (paddle
+        k: neighbours a row, the row itself included.
+        method: ``faiss`` (CPU), ``paddle`` (blocked matmul + top-k on the device of ``x``), ``exact`` (paddle
             for a tensor on a GPU and where faiss is not installed, else faiss) or ``ivf`` (approximate, on the CPU;
             :func:`neighbour_recall` measures what it misses).
-        block_size (int): rows and columns of the distance block of the Paddle path: 4 * block_size**2 bytes.
-        half (bool): Paddle path only: scan in float16, then rank ``k + 32`` candidates by float32 differences. Rows
+        block_size: rows and columns of the distance block of the Paddle path: 4 * block_size**2 bytes.
+        half: Paddle path only: scan in float16, then rank ``k + 32`` candidates by float32 differences. Rows
             where the float16 error could hide a neighbour are searched again, so this too is exact.
         rows: slice or int array ``[M]``: search for these rows only (a process's share); default all.
-        return_distances (bool): also return the squared distances.
-        probes (int): ``ivf`` only: cells searched a row, of about 4 sqrt(N); more is slower and misses less.
+        return_distances: also return the squared distances.
+        probes: ``ivf`` only: cells searched a row, of about 4 sqrt(N); more is slower and misses less.
 
     Returns:
         ``[M, min(k, N)]`` int32 indices into ``x``, column 0 the row itself, then by ascending distance (``ivf`` may
@@ -46,37 +67,36 @@ def nearest_neighbours(x, k, method="exact", block_size=4096, half=False, rows=N
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if method == "exact":
         method = _choose(x)
-    tensor = x if is_paddle_tensor(x) else None
-    x = as_features(x)
-    rows = np.arange(len(x), dtype=np.int64)[slice(None) if rows is None else rows]
-    k = min(k, len(x))
-    if method == "ivf" and len(x) < IVF_SMALLEST:
+    host = as_features(x)
+    own = np.arange(len(host))[slice(None) if rows is None else rows]
+    k = min(k, len(host))
+    if method == "ivf" and len(host) < IVF_SMALLEST:
         method = "faiss"
-    if len(rows) == 0:
+    if len(own) == 0:
         found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
     elif method == "ivf":
-        found, distances = _ivf_search(x, k, rows, probes)
+        found, distances = _ivf_search(host, k, own, probes)
     elif method == "faiss":
-        distances, found = _faiss_scan(x, min(len(x), k + EXTRA), rows)
-        found, distances = refine(x, squared_norms(x), rows, found, distances, k)
+        near, candidates = _faiss_scan(host, min(len(host), k + EXTRA), own)
+        found, distances = refine(host, squared_norms(host), own, candidates, near, k)
     else:
         from .paddle_scan import paddle_scan
-        distances, found, doubtful = paddle_scan(x if tensor is None else tensor, k, rows, block_size, half)
-        found, distances = refine(x, squared_norms(x), rows, found, distances, k, doubtful)
+        near, candidates, doubtful = paddle_scan(x if is_paddle_tensor(x) else host, k, own, block_size, half)
+        found, distances = refine(host, squared_norms(host), own, candidates, near, k, doubtful)
     return (found, distances) if return_distances else found
 
 
-def neighbour_recall(x, neighbours, sample=1000, seed=0):
+def neighbour_recall(x: Features, neighbours: ArrayLike, sample: int = 1000, seed: int = 0) -> float:
     """Share of the true k nearest rows that ``neighbours`` holds, measured on a random sample of the rows.
 
     Args:
         x: ``[N, D]`` features.
         neighbours: ``[N, k]`` int, as an approximate search returned them.
-        sample (int): rows that are searched exactly for the comparison.
-        seed (int): of the choice of rows.
+        sample: rows that are searched exactly for the comparison.
+        seed: of the choice of rows.
 
     Returns:
-        float in 0..1, the row itself not counted (it is always found).
+        0 to 1, the row itself not counted (it is always found).
     """
     neighbours = np.asarray(neighbours)
     count, k = neighbours.shape
@@ -88,7 +108,7 @@ def neighbour_recall(x, neighbours, sample=1000, seed=0):
     return hits / exact.size
 
 
-def _choose(x):
+def _choose(x: Features) -> Method:
     if is_paddle_tensor(x) and not x.place.is_cpu_place():
         return "paddle"
     try:
@@ -98,7 +118,8 @@ def _choose(x):
     return "faiss"
 
 
-def _faiss_scan(x, k, rows):
+def _faiss_scan(x: NDArray[np.float32], k: int, rows: NDArray[np.int64],
+                ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     import faiss
 
     contiguous = rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
@@ -107,7 +128,8 @@ def _faiss_scan(x, k, rows):
     return faiss.knn(queries, x, k, metric=faiss.METRIC_L2)
 
 
-def _ivf_search(x, k, rows, probes):
+def _ivf_search(x: NDArray[np.float32], k: int, rows: NDArray[np.int64], probes: int,
+                ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Inverted lists of product-quantised rows: cells of rows by nearest centre, of which the nearest are scanned.
 
     The scan reads 2 bits a dimension (4 of short rows), many times faster than the rows themselves; what it finds is
@@ -131,4 +153,5 @@ def _ivf_search(x, k, rows, probes):
         part = rows[start:start + IVF_BLOCK]
         _, candidates = index.search(x[part], min(len(x), IVF_CANDIDATES * k))
         parts += over_rows(ranked, len(part), x, part, candidates, k)
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts))
+    found, distances = (np.concatenate(arrays) for arrays in zip(*parts))
+    return found, distances

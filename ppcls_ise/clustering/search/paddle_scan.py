@@ -3,24 +3,28 @@ from __future__ import annotations
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 
-from ..features import is_paddle_tensor
+from ..features import Features, is_paddle_tensor
 from .refine import EXTRA, EXTRA_COARSE
+
+__all__ = ["paddle_scan"]
 
 # Bound on the error of a squared distance from float16 or TF32 products, relative to the squared norms: 2**-11 of
 # rounding in each factor of each product, both at their worst, and again as much for the accumulation.
 COARSE_ERROR = 2e-3
 
 
-def paddle_scan(x, k, rows, block_size, half):
+def paddle_scan(x: Features, k: int, rows: NDArray[np.int64], block_size: int, half: bool,
+                ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
     """Candidates by squared distance; at most ``block_size`` x ``block_size`` distances exist at a time.
 
     Args:
         x: ``[N, D]`` paddle tensor (searched on its device) or numpy float32 array (Paddle's current device).
-        k (int): neighbours wanted, at most N.
+        k: neighbours wanted, at most N.
         rows: ``[M]`` int64, rows searched for.
-        block_size (int): rows and columns of a block.
-        half (bool): float16 scan, float32 ranking of the candidates.
+        block_size: rows and columns of a block.
+        half: float16 scan, float32 ranking of the candidates.
 
     Returns:
         numpy ``[M, C]`` float32 squared distances, ascending, ``[M, C]`` int64 indices, C >= k, and ``[M]`` bool:
@@ -48,20 +52,21 @@ def paddle_scan(x, k, rows, block_size, half):
             if coarse:
                 near, ids, doubtful = _rank_again(features, norms, own, near, ids, k, block_size)
             results.append((near.numpy(), ids.numpy(), doubtful.numpy()))
-    return tuple(np.concatenate(arrays) for arrays in zip(*results))
+    distances, found, doubtful_rows = (np.concatenate(arrays) for arrays in zip(*results))
+    return distances, found, doubtful_rows
 
 
-def _scan_block(scanned, norms, own, candidates, block_size, scale):
+def _scan_block(scanned: paddle.Tensor, norms: paddle.Tensor, own: paddle.Tensor, candidates: int, block_size: int,
+                scale: float) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Running top-k of one block of rows over all blocks of columns."""
     queries, query_norms = scanned.index_select(own), norms.index_select(own).unsqueeze(1)
-    near = ids = None
     for start in range(0, len(scanned), block_size):
         stop = min(start + block_size, len(scanned))
         products = paddle.matmul(queries, scanned[start:stop], transpose_y=True).astype("float32")
         block = query_norms + norms[start:stop].unsqueeze(0) - products * (2 * scale)
         block, order = paddle.topk(block, min(candidates, stop - start), axis=1, largest=False, sorted=True)
         order += start
-        if near is None:
+        if start == 0:
             near, ids = block, order
             continue
         ids = paddle.concat([ids, order], 1)
@@ -71,7 +76,8 @@ def _scan_block(scanned, norms, own, candidates, block_size, scale):
     return near, ids
 
 
-def _rank_again(features, norms, own, near, ids, k, block_size):
+def _rank_again(features: paddle.Tensor, norms: paddle.Tensor, own: paddle.Tensor, near: paddle.Tensor,
+                ids: paddle.Tensor, k: int, block_size: int) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
     """The candidates by float32 distances, and the rows for which the coarse scan may have missed a neighbour."""
     worst, candidates = near[:, -1], ids.shape[1]
     # candidates x D floats a row: as many rows at a time as fit the memory of one block of distances.

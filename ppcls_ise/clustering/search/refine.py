@@ -5,10 +5,15 @@ where they are equal. That order is a property of the features alone, not of the
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from ..features import over_rows
+from ...threads import over_rows
+
+__all__ = ["EXTRA", "EXTRA_COARSE", "ranked", "refine", "squared_distance"]
 
 # Candidates beyond k, so that rows at (numerically) the distance of the k-th can be put in order exactly: after a
 # float32 scan, and after a coarse one (float16, TF32).
@@ -19,7 +24,8 @@ RESOLUTION = 2e-6
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def squared_distance(a, b):
+def squared_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> np.float32:
+    """Of two rows."""
     # Summed in float64 and rounded once: 0 for equal rows, the same value wherever equal rows lie in memory.
     total = 0.0
     for d in range(a.shape[0]):
@@ -29,7 +35,8 @@ def squared_distance(a, b):
 
 
 @njit(nogil=True, cache=True)
-def _settle(x, norms, rows, found, distances, k, start, stop):
+def _settle(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.int64], found: NDArray[np.int32],
+            distances: NDArray[np.float32], k: int, start: int, stop: int) -> NDArray[np.bool_]:
     """Orders rows ``start..stop`` of the candidates; True where the candidates were too few to be sure."""
     width = found.shape[1]
     unsure = np.zeros(stop - start, np.bool_)
@@ -78,7 +85,8 @@ def _settle(x, norms, rows, found, distances, k, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def ranked(x, rows, candidates, k, start, stop):
+def ranked(x: NDArray[np.float32], rows: NDArray[np.int64], candidates: NDArray[np.int64], k: int, start: int,
+           stop: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """``[rows, k]`` int32, the row itself and the nearest of its candidates (-1: none), and their distances."""
     found = np.full((stop - start, k), -1, np.int32)
     distances = np.full((stop - start, k), np.inf, np.float32)
@@ -100,21 +108,23 @@ def ranked(x, rows, candidates, k, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def _distances_to(x, own, others):
+def _distances_to(x: NDArray[np.float32], own: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
     out = np.empty(len(others), np.float32)
     for c in range(len(others)):
         out[c] = squared_distance(x[own], x[others[c]])
     return out
 
 
-def refine(x, norms, rows, found, distances, k, doubtful=None):
+def refine(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.int64], found: NDArray[Any],
+           distances: NDArray[Any], k: int, doubtful: NDArray[np.bool_] | None = None,
+           ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Exact neighbours out of a float32 scan.
 
     Args:
         x: ``[N, D]`` float32. norms: ``[N]`` float32, squared lengths.
         rows: ``[M]`` int64, the rows searched for.
         found, distances: ``[M, C]`` candidates by ascending squared distance, C >= k.
-        k (int): neighbours wanted.
+        k: neighbours wanted.
         doubtful: ``[M]`` bool, rows whose candidates may lack a neighbour.
 
     Returns:
@@ -122,9 +132,8 @@ def refine(x, norms, rows, found, distances, k, doubtful=None):
     """
     found = np.ascontiguousarray(found, dtype=np.int32)
     distances = np.ascontiguousarray(distances, dtype=np.float32)
-    unsure = over_rows(_settle, len(rows), x, norms, rows, found, distances, k)
-    unsure = np.concatenate(unsure)
-    unsure = np.flatnonzero(unsure if doubtful is None else unsure | doubtful)
+    doubt = np.concatenate(over_rows(_settle, len(rows), x, norms, rows, found, distances, k))
+    unsure = np.flatnonzero(doubt if doubtful is None else doubt | doubtful)
     found, distances = found[:, :k].copy(), distances[:, :k].copy()
     # Few rows come here, as those with a crowd of duplicates, so a full pass for each of them is affordable.
     block = max(1, 2 ** 24 // len(x))

@@ -3,19 +3,23 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from ..features import over_rows
+from ...threads import over_rows
+
+__all__ = ["symmetric_scan"]
 
 GROUP, CHUNK = 16, 64
 
 
-def symmetric_scan(x, norms, candidates, block_size=4096):
+def symmetric_scan(x: NDArray[np.float32], norms: NDArray[np.float32], candidates: int, block_size: int = 4096,
+                   ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
     """Each pair of blocks is multiplied once and read for the rows of both.
 
     Args:
         x: ``[N, D]`` float32, finite. norms: ``[N]`` float32, squared lengths.
-        candidates (int): neighbours kept a row, at most N.
-        block_size (int): rows of a block; one block of products of this size squared exists at a time.
+        candidates: neighbours kept a row, at most N.
+        block_size: rows of a block; one block of products of this size squared exists at a time.
 
     Returns:
         ``[N, candidates]`` int32 and ``[N, candidates]`` float32, candidates by ascending squared distance, and
@@ -39,7 +43,9 @@ def symmetric_scan(x, norms, candidates, block_size=4096):
 
 
 @njit(nogil=True, cache=True)
-def _keep_nearest(products, transposed, norms, first_column, found, near, farthest, start, stop):
+def _keep_nearest(products: NDArray[np.float32], transposed: bool, norms: NDArray[np.float32], first_column: int,
+                  found: NDArray[np.int32], near: NDArray[np.float32], farthest: NDArray[np.float32],
+                  start: int, stop: int) -> None:
     """Merges a block into the sorted lists of rows ``start..stop``; their own norm, the same for all, is left out."""
     size = len(norms)
     # Some rows at a time, so that columns too are read by whole cache lines.
@@ -60,7 +66,8 @@ def _keep_nearest(products, transposed, norms, first_column, found, near, farthe
 
 
 @njit(nogil=True, cache=True)
-def _merge(distances, first_column, found, near, largest):
+def _merge(distances: NDArray[np.float32], first_column: int, found: NDArray[np.int32], near: NDArray[np.float32],
+           largest: np.float32) -> np.float32:
     last = len(near) - 1
     for begin in range(0, len(distances), CHUNK):
         chunk = distances[begin:begin + CHUNK]
@@ -80,7 +87,7 @@ def _merge(distances, first_column, found, near, largest):
 
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "reassoc"})
-def _extremes(values):
+def _extremes(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
     """Smallest and largest, compiled to vector instructions as there is no NaN among them."""
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for value in values:

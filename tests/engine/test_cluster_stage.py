@@ -4,23 +4,24 @@ import paddle
 import pytest
 from clustering.twins import features
 
-from ppcls_ise.clustering import choose_eps, jaccard_distance, pseudo_labels
+from ppcls_ise.clustering import choose_eps, near_pairs, pseudo_labels
 from ppcls_ise.clustering.search import neighbours
-from ppcls_ise.engine import ClusterSettings
-from ppcls_ise.engine.clustering import cluster_images
+from ppcls_ise.engine import clustering_of
+from ppcls_ise.engine.cluster_stage import cluster_images
 from ppcls_ise.engine.extraction import extract_features
 from ppcls_ise.errors import ISEError
 
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Cluster features as the hook does, with the settings of a Cluster block; returns (Clustering, record)."""
+    """Cluster features as the hook does, by a Cluster block; returns (Clustered, record)."""
 
-    def run(x, kept=None, **block):
-        settings = ClusterSettings.from_config({"Cluster": block})
+    def run(x, kept=None, cameras=None, **block):
+        clustering, _ = clustering_of(block)
         file = tmp_path / "labels" / "epoch_3.npz"
         names = [f"{row:04d}.jpg" for row in range(len(x))]
-        found = cluster_images(paddle.to_tensor(x), names, settings, kept, str(file), "[Cluster][Epoch 3]", {"x": 1.0})
+        found = cluster_images(paddle.to_tensor(x), cameras, names, clustering, kept or {}, str(file),
+                               "[Cluster][Epoch 3]", {"x": 1.0})
         return found, np.load(file)
 
     return run
@@ -28,10 +29,10 @@ def cluster(tmp_path):
 
 def test_the_record(cluster, tmp_path):
     x = features(300, groups=20)
-    found, record = cluster(x, kept=0.2, min_samples=3)
+    found, record = cluster(x, kept={"eps": 0.2}, min_samples=3)
     np.testing.assert_array_equal(found.labels, pseudo_labels(x, 0.4, 3))  # the config's eps, not the one kept
     np.testing.assert_array_equal(record["labels"], found.labels)
-    assert record["paths"].tolist()[:2] == ["0000.jpg", "0001.jpg"] and record["eps"] == found.eps == 0.4
+    assert record["paths"].tolist()[:2] == ["0000.jpg", "0001.jpg"] and record["eps"] == found.kept["eps"] == 0.4
     assert {key for key in record.files if key.startswith("seconds_")} == {
         f"seconds_{part}" for part in ("x", "neighbours", "jaccard", "dbscan", "centroids")}
     assert [file.name for file in (tmp_path / "labels").iterdir()] == ["epoch_3.npz"]
@@ -84,11 +85,12 @@ def test_recall_of_an_approximate_search_is_measured_and_told(cluster, monkeypat
 def test_eps_auto_is_chosen_once_and_kept(cluster):
     x = features(300, groups=20, noise=0.4)
     chosen, record = cluster(x, eps="auto")
-    assert chosen.eps == record["eps"] == choose_eps(jaccard_distance(x, max_distance=0.9))
+    eps = chosen.kept["eps"]
+    assert eps == record["eps"] == choose_eps(near_pairs(x, 0.9))
     assert "seconds_eps" in record.files
-    np.testing.assert_array_equal(chosen.labels, pseudo_labels(x, chosen.eps))
-    kept, record = cluster(x, kept=0.37, eps="auto")
-    assert kept.eps == record["eps"] == 0.37 != chosen.eps and "seconds_eps" not in record.files
+    np.testing.assert_array_equal(chosen.labels, pseudo_labels(x, eps))
+    kept, record = cluster(x, kept={"eps": 0.37}, eps="auto")
+    assert kept.kept["eps"] == record["eps"] == 0.37 != eps and "seconds_eps" not in record.files
     np.testing.assert_array_equal(kept.labels, pseudo_labels(x, 0.37))
 
 
@@ -134,14 +136,14 @@ def test_no_image():
 
 
 def test_collapsed_features_are_told(monkeypatch):
-    from ppcls_ise.engine import clustering
+    from ppcls_ise.engine import cluster_stage
 
     lines = []
-    monkeypatch.setattr(clustering.logger, "warning", lines.append)
+    monkeypatch.setattr(cluster_stage.logger, "warning", lines.append)
     rng = np.random.default_rng(0)
     spread = rng.standard_normal((20, 8))
     for rows, told in ((spread, 0), (np.ones((20, 8)) + 1e-3 * spread, 1)):
         lines.clear()
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        clustering._warn_of_collapse(rows.astype("float32"), "[Cluster]")
+        cluster_stage._warn_of_collapse(rows.astype("float32"), "[Cluster]")
         assert len(lines) == told

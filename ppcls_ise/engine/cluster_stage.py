@@ -1,0 +1,155 @@
+"""Clustering as a stage of training: search on every process, the rest on the first; log and record."""
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import paddle
+import paddle.distributed as dist
+from numpy.typing import NDArray
+from ppcls.utils import logger
+
+from ..clustering import Clustering, Clusters, cluster_centroids, timed
+from ..clustering.features import Features, for_search
+from ..distributed.processes import gather_slices, on_every_process, on_first_process
+from ..errors import ISEError
+from ..files import replacing
+from ..finite import check_finite
+from ..images.reading import shown
+
+__all__ = ["Clustered", "cluster_images", "kept_of", "state_of"]
+
+KEPT = "kept."
+
+
+class Clustered(NamedTuple):
+    """What a clustering leaves behind, the same on every process."""
+
+    labels: NDArray[np.int64]  #: [N], clusters 0..K-1, -1 is an outlier
+    centroids: NDArray[np.float32]  #: [K, D], unit rows in label order
+    kept: dict[str, float]  #: for the next clustering of the run, and for a checkpoint: :func:`state_of`
+    figures: dict[str, float]  #: what the clustering tells of itself
+
+
+def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, names: Sequence[str],
+                   clustering: Clustering, kept: Mapping[str, float], record: str, title: str,
+                   seconds: Mapping[str, float]) -> Clustered:
+    """Cluster the training images; called by every process with the same arguments.
+
+    The first process logs what the clustering has to say and one line on its clusters, and writes ``record``.
+
+    Args:
+        features: float32 [N, D], row i the unit feature of image i, on the device that shall search.
+        cameras: int64 [N], -1 where not known, or None.
+        names: of the images, for the record and for messages.
+        clustering: of the Cluster block.
+        kept: of the clustering before this one, empty at the first of a run.
+        record: npz file to write: labels, paths, the figures of the clustering (eps, ...), seconds_*.
+        title: what log lines and messages begin with.
+        seconds: of the parts before this one.
+
+    Raises:
+        ISEError: on every process, for NaN or Inf features (naming the images), where no cluster is found, and what
+            the clustering raises.
+    """
+    taken = dict(seconds)
+    host = features.numpy()
+    try:
+        check_finite(host, name=lambda row: shown(names[row]))
+    except ISEError as error:
+        raise ISEError(f"{title} {error}") from error
+    _warn_of_collapse(host, title)
+    with timed(taken, "neighbours"):
+        prepared = clustering.prepare(host, cameras)
+        neighbours = _shared_search(clustering, for_search(features, host, prepared), cameras, title)
+
+    def rest() -> Clustered:
+        clusters = _assign(clustering, prepared, cameras, neighbours, kept, title)
+        taken.update(clusters.seconds)
+        with timed(taken, "centroids"):
+            centroids = cluster_centroids(host, clusters.labels)
+        _log(clusters.labels, title, taken)
+        _write(record, labels=clusters.labels, paths=np.array(names), **clusters.figures,
+               **{f"seconds_{part}": value for part, value in taken.items()})
+        return Clustered(clusters.labels, centroids, *({name: float(value) for name, value in numbers.items()}
+                                                         for numbers in (clusters.kept, clusters.figures)))
+
+    return on_first_process(rest)
+
+
+def state_of(kept: Mapping[str, float]) -> dict[str, float]:
+    """What a clustering keeps, as a part of a checkpoint's state; :func:`kept_of` gives it again."""
+    return {KEPT + name: value for name, value in kept.items()}
+
+
+def kept_of(state: Mapping[str, Any]) -> dict[str, float]:
+    """What the last clustering of a run kept, from the state of its checkpoint; empty where it had none."""
+    kept = {name.removeprefix(KEPT): float(value) for name, value in state.items() if name.startswith(KEPT)}
+    if "eps" in state:  # of the time when there was one clustering, which kept this
+        kept["eps"] = float(state["eps"])
+    return kept
+
+
+def _warn_of_collapse(features: NDArray[np.float32], title: str) -> None:
+    # The mean cosine of all pairs of unit rows is the squared length of their mean.
+    cosine = float(np.square(features.mean(axis=0, dtype=np.float64)).sum())
+    if cosine > 0.999:
+        logger.warning(f"{title} the features of all images are nearly the same (mean cosine {cosine:.5f}): these "
+                       "clusters mean nothing. Start from trained weights, -o Arch.Backbone.pretrained=FILE.pdparams")
+
+
+def _shared_search(clustering: Clustering, features: Features, cameras: NDArray[np.int64] | None,
+                   title: str) -> tuple[NDArray[Any], ...]:
+    """The arrays of ``clustering.neighbours`` for all rows, on every process; each searches for its share."""
+    total = len(features)
+    share = -(-total // dist.get_world_size())
+    own = slice(*(min(rank * share, total) for rank in (dist.get_rank(), dist.get_rank() + 1)))
+
+    def search() -> tuple[NDArray[Any], ...]:
+        try:
+            return tuple(map(np.asarray, clustering.neighbours(features, cameras, own)))
+        except (ImportError, ValueError) as error:
+            raise ISEError(f"{title} {error}") from error
+
+    found = on_every_process(search)
+    return tuple(_gathered(array, share, total) for array in found)
+
+
+def _gathered(array: NDArray[Any], share: int, total: int) -> NDArray[Any]:
+    # Gathered slices are of one length.
+    padded = np.pad(array, [(0, share - len(array)), *[(0, 0)] * (array.ndim - 1)])
+    return gather_slices(paddle.to_tensor(padded), total).numpy()
+
+
+def _assign(clustering: Clustering, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
+            neighbours: tuple[NDArray[Any], ...], kept: Mapping[str, float], title: str) -> Clusters:
+    """Labels that can be trained with; says what the clustering says."""
+    try:
+        clusters = clustering.assign(features, cameras, neighbours, kept)
+        for line in clusters.lines:
+            logger.info(f"{title} {line}")
+        if clusters.labels.max(initial=-1) < 0:
+            raise ISEError(f"no cluster among {len(features)} images: "
+                           + clustering.advice(features, cameras, neighbours, clusters))
+    except ISEError as error:
+        raise ISEError(f"{title} {error}") from error
+    return clusters
+
+
+def _log(labels: NDArray[np.int64], title: str, seconds: Mapping[str, float]) -> None:
+    sizes = np.bincount(labels[labels >= 0])
+    parts = ", ".join(f"{part}: {value:.1f} s" for part, value in seconds.items())
+    logger.info(f"{title} images: {len(labels)}, clusters: {len(sizes)}, outliers: {(labels < 0).sum()}, cluster size "
+                f"min/median/max: {sizes.min()}/{int(np.median(sizes))}/{sizes.max()}, {parts}")
+
+
+def _write(target: str, **arrays: Any) -> None:
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with replacing(target) as new, open(new, "wb") as file:
+            np.savez_compressed(file, **arrays)
+    except OSError as error:
+        raise ISEError(f"the pseudo labels cannot be written to {target} ({error}); free space there or set "
+                       "Global.output_dir") from error
