@@ -5,11 +5,11 @@ from ppcls.arch import build_model
 from ppcls.utils import logger
 from ppcls.utils.save_load import load_dygraph_pretrain
 
+from ..config.loaders import plain_block
 from ..data.datasets import DATASETS, ReIDImages
 from ..errors import ISEError
 from .evaluation import SplitFeatures, evaluation_loader_settings
 from .extraction import extract_features
-from .loader_blocks import plain_block
 
 __all__ = ["extract_splits"]
 

@@ -6,13 +6,13 @@ import re
 
 import pytest
 from helpers import ROOT
+from ppcls_ise.engine.known_keys import GLOBAL_KEYS, HOST_GLOBAL_KEYS
 
 from ppcls_ise.arch import GeM, ISEHead
 from ppcls_ise.arch.model import ISEModel
 from ppcls_ise.config import load_config
 from ppcls_ise.data import ChannelJitter, PadCrop, PseudoLabelSampler, RandomErase, ReIDImages, UnlabeledFolder
 from ppcls_ise.engine import ClusterSettings
-from ppcls_ise.engine.known_keys import GLOBAL_KEYS, HOST_GLOBAL_KEYS
 from ppcls_ise.images.data_set import list_reid_images
 from ppcls_ise.images.listing import list_images
 from ppcls_ise.images.synthetic import make_synthetic
