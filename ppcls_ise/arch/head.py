@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import paddle
+from numpy.typing import NDArray
 from paddle import nn
 
+from ..config.blocks import HeadBlock
+from ..config.fields import read_block
 from ..distributed.global_batch import gather_rows
-from ..errors import ISEError
 from .memory import ClusterMemory
 from .pli import interpolation_degree, support_samples
 
@@ -18,26 +22,29 @@ class ISEHead(nn.Layer):
     :meth:`start_epoch` and calls :meth:`after_step` once per optimiser step.
 
     Args:
-        topk: support samples per row; 0 turns PLI off (the cluster-contrast baseline).
-        base: lambda_0 of the degree schedule.
-        contrast_supports: whether L_SE and the memory see the support samples as well as the actual ones. ISE and
-            "+PLI": True. "+LP" alone: False.
-        momentum: weight of the old centroid in the memory update.
-        update: ``"hard"`` or ``"all"``, see :class:`ClusterMemory`.
+        keys: of :class:`ppcls_ise.config.blocks.HeadBlock`, its defaults for the others.
+
+            ``topk``: support samples per row; 0 turns PLI off (the cluster-contrast baseline).
+            ``base``: lambda_0 of the degree schedule.
+            ``contrast_supports``: whether L_SE and the memory see the support samples as well as the actual ones. ISE
+            and "+PLI": True. "+LP" alone: False.
+            ``momentum``: weight of the old centroid in the memory update.
+            ``update``: ``"hard"`` or ``"all"``, see :class:`ClusterMemory`.
+
+    Raises:
+        ISEError: for an unknown key, or a value that its key cannot have.
     """
 
-    def __init__(self, topk: int = 1, base: float = 1.0, contrast_supports: bool = True, momentum: float = 0.2,
-                 update: str = "hard"):
+    def __init__(self, **keys: Any):
         super().__init__()
-        if not isinstance(topk, int) or topk < 0:
-            raise ISEError(f"Arch.Head.topk is the number of support samples per image, >= 0, not {topk!r}")
-        self.topk, self.base, self.contrast_supports = topk, base, contrast_supports
-        self.memory = ClusterMemory(momentum, update)
+        settings = read_block(HeadBlock, keys, "Arch.Head")
+        self.topk, self.base, self.contrast_supports = settings.topk, settings.base, settings.contrast_supports
+        self.memory = ClusterMemory(settings.momentum, settings.update)
         self.step, self.total_steps = 0, 1
-        self.active_topk = topk  #: support samples per row in this epoch: 0 where there are too few clusters
-        self._step_rows = []
+        self.active_topk = self.topk  #: support samples per row in this epoch: 0 where there are too few clusters
+        self._step_rows: list[tuple[paddle.Tensor, paddle.Tensor]] = []
 
-    def start_epoch(self, centroids, step: int, total_steps: int) -> None:
+    def start_epoch(self, centroids: NDArray | paddle.Tensor, step: int, total_steps: int) -> None:
         """Take the clusters of an epoch.
 
         Args:
@@ -55,7 +62,7 @@ class ISEHead(nn.Layer):
         """delta(t) of the current step."""
         return interpolation_degree(self.step, self.total_steps, self.base)
 
-    def forward(self, features: paddle.Tensor, labels: paddle.Tensor) -> dict:
+    def forward(self, features: paddle.Tensor, labels: paddle.Tensor) -> dict[str, paddle.Tensor | None]:
         """Make the rows that the losses need.
 
         Args:

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
+from numpy.typing import NDArray
 from paddle import nn
 
-from ..errors import ISEError
+from ..config.blocks import MemoryBlock
+from ..config.fields import read_block
 
 __all__ = ["ClusterMemory"]
 
@@ -29,17 +31,14 @@ class ClusterMemory(nn.Layer):
         ISEError: for another ``update`` or a momentum outside ``[0, 1)``.
     """
 
-    def __init__(self, momentum: float = 0.2, update: str = "hard"):
+    def __init__(self, momentum: float = MemoryBlock.momentum, update: str = MemoryBlock.update):
         super().__init__()
-        if update not in ("hard", "all"):
-            raise ISEError(f"ClusterMemory.update is 'hard' or 'all', not {update!r}")
-        if not 0.0 <= momentum < 1.0:
-            raise ISEError(f"ClusterMemory.momentum is the weight of the old centroid, in [0, 1), not {momentum!r}")
-        self.momentum = momentum
-        self.rule = _hard_update if update == "hard" else _sequential_update
+        settings = read_block(MemoryBlock, {"momentum": momentum, "update": update}, "ClusterMemory")
+        self.momentum = settings.momentum
+        self.rule = _hard_update if settings.update == "hard" else _sequential_update
         self.register_buffer("centroids", paddle.zeros([0, 0]), persistable=False)
 
-    def reset(self, centroids: paddle.Tensor) -> None:
+    def reset(self, centroids: NDArray | paddle.Tensor) -> None:
         """Start an epoch with ``centroids``, float32 [K, D]: the unit mean of every cluster, in label order."""
         self.centroids = paddle.to_tensor(centroids, dtype="float32").detach()
 
@@ -56,7 +55,8 @@ class ClusterMemory(nn.Layer):
         self.centroids = self.rule(self.centroids, rows, labels, self.momentum)
 
 
-def _hard_update(centroids, rows, labels, momentum):
+def _hard_update(centroids: paddle.Tensor, rows: paddle.Tensor, labels: paddle.Tensor,
+                 momentum: float) -> paddle.Tensor:
     present = paddle.unique(labels)
     similarity = (rows * paddle.gather(centroids, labels)).sum(axis=-1)
     member = present.unsqueeze(1) == labels.unsqueeze(0)
@@ -66,7 +66,8 @@ def _hard_update(centroids, rows, labels, momentum):
     return paddle.scatter(centroids, present, moved)
 
 
-def _sequential_update(centroids, rows, labels, momentum):
+def _sequential_update(centroids: paddle.Tensor, rows: paddle.Tensor, labels: paddle.Tensor,
+                       momentum: float) -> paddle.Tensor:
     # Rows of different labels do not touch each other: all labels take their r-th row at once, so that the loop is
     # as long as the largest label of the batch (num_instances * (1 + topk)), not as the batch.
     # Distinct keys make the sort stable in every Paddle version.

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any
 
 import paddle
 import paddle.nn.functional as F
@@ -9,9 +12,10 @@ from paddle.distributed.fleet.utils import recompute
 from ppcls.arch import RecModel
 from ppcls.utils import logger
 
+from ..config.blocks import ArchBlock, GlobalBlock, PoolingBlock
+from ..config.fields import read_block
 from ..distributed.global_batch import average_gradients
 from ..errors import ISEError
-from .block import check_arch
 from .bn_groups import GroupStatistics, batch_norms, span_batch_norms
 from .fit import check_fit, read_weights
 from .head import ISEHead
@@ -24,12 +28,14 @@ __all__ = ["ISEModel"]
 class ISEModel(RecModel):
     """PaddleClas's RecModel with the feature of ISE: unit-length output of a bias-free BatchNorm neck.
 
-    ``Arch`` keys: ``Backbone`` {name, pretrained: False | True | a file, ...}, ``Pooling`` {name: avg | gem, p},
-    ``BackboneStopLayer`` {name} (optional: the layer whose output map is pooled to the feature; by default the whole
-    backbone without its classifier),
-    ``Neck`` {name: BNNeck, num_features}, ``Head`` {name: ISEHead, ...}, ``bn_group_size`` (images that BatchNorm
-    sees together; by default those of each process), ``feature_cache`` (see :meth:`forward`), ``stem_relu`` (False for
-    ResNet weights of programs without a ReLU in the stem, ClusterContrast for one).
+    Args:
+        feature_cache: see :meth:`forward`.
+        keys: of :class:`ppcls_ise.config.blocks.ArchBlock`: ``Backbone`` {name, pretrained: False | True | a file,
+            ...}, ``Pooling`` {name: avg | gem, p}, ``BackboneStopLayer`` {name} (optional: the layer whose output map
+            is pooled to the feature; by default the whole backbone without its classifier), ``Neck`` {num_features},
+            ``Head`` (of :class:`ISEHead`), ``bn_group_size`` (images that BatchNorm sees together; by default those of
+            each process), ``stem_relu`` (False for ResNet weights of programs without a ReLU in the stem,
+            ClusterContrast for one).
 
     Parameter names are RecModel's (``backbone.*``, ``neck.feat_bn.*``), so PaddleClas's published ISE weights load.
 
@@ -38,20 +44,15 @@ class ISEModel(RecModel):
             not fit.
     """
 
-    def __init__(self, Backbone, Neck, Head, Pooling=None, BackboneStopLayer=None,  # noqa: N803 PaddleClas's keys
-                 bn_group_size=None, feature_cache=False, stem_relu=True, **host):
-        check_arch({"Backbone": Backbone, "Neck": Neck, "Head": Head, "Pooling": Pooling,
-                    "BackboneStopLayer": BackboneStopLayer, **host}, ISEModel)
-        Backbone, Neck, Head = dict(Backbone), dict(Neck), dict(Head)  # noqa: N806  RecModel takes them apart
-        name, pretrained = Backbone["name"], Backbone.get("pretrained", False)
-        pooling = dict(Pooling or {"name": "avg"})
-        pooling_name, _ = pooling.pop("name"), Head.pop("name")
-        local_file = isinstance(pretrained, str) and not pretrained.startswith("http")
-        if local_file:
-            Backbone["pretrained"] = False
-        stop = {"BackboneStopLayer": BackboneStopLayer} if BackboneStopLayer else {}
+    def __init__(self, feature_cache: bool = GlobalBlock.feature_cache, **keys: Any):
+        arch = read_block(ArchBlock, keys, "Arch")
+        name, pretrained, stop = arch.Backbone.name, arch.Backbone.pretrained, arch.BackboneStopLayer
+        backbone = dict(keys["Backbone"])  # RecModel takes them apart
+        if isinstance(pretrained, str) and not pretrained.startswith("http"):
+            backbone["pretrained"] = False
+        blocks = {"Backbone": backbone, "Neck": {"name": arch.Neck.name, **keys["Neck"]}}
         try:
-            super().__init__(Backbone=Backbone, Neck=Neck, **stop)
+            super().__init__(**blocks, **({"BackboneStopLayer": {"name": stop.name}} if stop else {}))
         except RuntimeError as error:
             if "Download" not in str(error):
                 raise
@@ -63,21 +64,21 @@ class ISEModel(RecModel):
                            ) from error
         if not stop:
             pooled_feature(self.backbone, name)
-        if local_file:
+        if isinstance(pretrained, str) and not pretrained.startswith("http"):
             weights = read_weights(pretrained)
             logger.info(f"Arch.Backbone.pretrained {pretrained}: {check_fit(self.backbone, weights)}")
             self.backbone.set_state_dict(weights)
         # A named stop layer may give a map, pooled here; a whole backbone pools by itself.
-        self.pool = None
-        if stop:
-            self.pool = GeM(**pooling) if pooling_name == "gem" else nn.AdaptiveAvgPool2D(1)
-        elif pooling_name == "gem":
-            use_gem(self.backbone, name, **pooling)
-        if not stem_relu:
+        pooling = arch.Pooling or PoolingBlock()
+        gem = GeM(pooling.p, pooling.eps) if pooling.name == "gem" else None
+        self.pool = (gem or nn.AdaptiveAvgPool2D(1)) if stop else None
+        if gem and not stop:
+            use_gem(self.backbone, name, gem)
+        if not arch.stem_relu:
             _drop_stem_relu(self.backbone, name)
         freeze_bias(self.neck.feat_bn)
-        self.head = ISEHead(**Head)
-        self.bn_group_size, self.feature_cache = bn_group_size, feature_cache
+        self.head = ISEHead(**dataclasses.asdict(arch.Head))
+        self.bn_group_size, self.feature_cache = arch.bn_group_size, feature_cache
         self.statistics = GroupStatistics(batch_norms(self))
 
     def span_processes(self, processes_per_group: int) -> None:
@@ -86,7 +87,7 @@ class ISEModel(RecModel):
         span_batch_norms(self, processes_per_group)
         self.statistics = GroupStatistics(batch_norms(self))
 
-    def forward(self, x, label=None):
+    def forward(self, x: paddle.Tensor, label: paddle.Tensor | None = None) -> dict[str, paddle.Tensor | None]:
         """Args: x float32 [B, 3, H, W]; label int64 [B, 1], pseudo labels, used in training only.
 
         In training the network runs once per BatchNorm group. With ``feature_cache`` it does so without a graph, and
@@ -111,7 +112,7 @@ class ISEModel(RecModel):
         features = F.normalize(neck.astype("float32"), axis=-1)
         return {"backbone": pooled, "neck": neck, "features": features, **self.head(features, label)}
 
-    def _embed(self, x):
+    def _embed(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
         """Images [b, 3, H, W] -> pooled backbone output and neck output, [b, D] each."""
         pooled = self.backbone(x)
         if isinstance(pooled, (list, tuple)):
@@ -124,7 +125,7 @@ class ISEModel(RecModel):
             raise ISEError(f"Arch.Neck.num_features is {expected}, but the feature of the backbone has {width} numbers")
         return pooled, self.neck(pooled)
 
-    def _cached(self, embed):
+    def _cached(self, embed: Callable) -> Callable:
         """``embed`` without a graph; it runs again, with one, when its gradient is there."""
         # Images have no gradient. The token stands in for them: a zero that is added to every output, whose own
         # gradient is complete when all groups have had theirs. Only then may the processes average.
@@ -152,7 +153,7 @@ class ISEModel(RecModel):
 
         return run
 
-    def set_state_dict(self, state_dict, use_structured_name=True):
+    def set_state_dict(self, state_dict: dict[str, Any], use_structured_name: bool = True) -> Any:
         """Load a checkpoint of this model or of a bare backbone (no ``backbone.`` names); log what does not match.
 
         Raises:
@@ -166,7 +167,7 @@ class ISEModel(RecModel):
     set_dict = load_dict = set_state_dict
 
 
-def _drop_stem_relu(backbone, name):
+def _drop_stem_relu(backbone: nn.Layer, name: str) -> None:
     stem = getattr(backbone, "stem", None)
     if not isinstance(stem, nn.Sequential) or getattr(stem[-1], "act", None) != "relu":
         raise ISEError(f"Arch.stem_relu: False is for PaddleClas's ResNets; {name} has no such stem")

@@ -6,10 +6,12 @@ import math
 import paddle
 import paddle.nn.functional as F
 
+from ..config.blocks import HeadBlock
+
 __all__ = ["interpolation_degree", "support_samples"]
 
 
-def interpolation_degree(step: int, total_steps: int, base: float = 1.0) -> float:
+def interpolation_degree(step: int, total_steps: int, base: float = HeadBlock.base) -> float:
     """Degree delta(t) by which a support sample moves towards the neighbouring cluster.
 
     ``delta(t) = 0.25 * base * ln((e - 1) * t / total_steps + 1)``: 0 at the start of training, ``0.25 * base`` at
@@ -36,7 +38,7 @@ def interpolation_degree(step: int, total_steps: int, base: float = 1.0) -> floa
 
 
 def support_samples(features: paddle.Tensor, labels: paddle.Tensor, centroids: paddle.Tensor, degree: float,
-                    topk: int = 1) -> tuple[paddle.Tensor, paddle.Tensor]:
+                    topk: int = HeadBlock.topk) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Interpolate every sample towards the ``topk`` clusters that are nearest to it but not its own.
 
     ``s_ir = unit(f_i + degree * (c_nr - c_yi))``. The neighbours are ranked per sample by ``f_i . c_j``. Gradient

@@ -4,6 +4,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from ..config.blocks import PoolingBlock
 from ..errors import ISEError
 
 __all__ = ["GeM", "pooled_feature", "use_gem"]
@@ -17,7 +18,7 @@ class GeM(nn.Layer):
         eps: lower bound on the activations, so that the power has a gradient.
     """
 
-    def __init__(self, p: float = 3.0, eps: float = 1e-6):
+    def __init__(self, p: float = PoolingBlock.p, eps: float = PoolingBlock.eps):
         super().__init__()
         self.p = self.create_parameter([1], default_initializer=nn.initializer.Constant(p))
         self.eps = eps
@@ -40,17 +41,17 @@ def pooled_feature(backbone: nn.Layer, name: str) -> None:
                   f"feature in Arch.BackboneStopLayer.name")
 
 
-def use_gem(backbone: nn.Layer, name: str, **options) -> None:
-    """Put :class:`GeM` in place of the backbone's last global average pooling.
+def use_gem(backbone: nn.Layer, name: str, pooling: GeM) -> None:
+    """Put ``pooling`` in place of the backbone's last global average pooling.
 
     Raises:
         ISEError: if there is no such pooling.
     """
-    _replace_last(backbone, "AdaptiveAvgPool2D", GeM(**options),
+    _replace_last(backbone, "AdaptiveAvgPool2D", pooling,
                   f"Arch.Backbone {name} has no AdaptiveAvgPool2D to replace by GeM; leave Arch.Pooling out")
 
 
-def _replace_last(root, class_name, new, message):
+def _replace_last(root: nn.Layer, class_name: str, new: nn.Layer, message: str) -> None:
     names = [path for path, layer in root.named_sublayers() if type(layer).__name__ == class_name]
     if not names:
         raise ISEError(message)

@@ -132,7 +132,7 @@ def _plain_batches(config: dict, size: int = 64) -> Iterator[np.ndarray]:
     import ppcls.data
     from tqdm import tqdm
 
-    from ..engine.loader_blocks import plain_block
+    from ..config.loaders import plain_block
 
     dataset = config["DataLoader"]["Train"]["dataset"]
     options = {key: value for key, value in dataset.items() if key != "name"}

@@ -13,19 +13,22 @@ from . import program
 
 __all__ = ["main", "parser"]
 
-#: Option, its default, what it is.
-NUMBERS = (("identities", 128, "persons to train on"), ("test-identities", 60, "other persons, in query and gallery"),
-           ("images-per-identity", 12, "training or gallery images of a person"), ("cameras", 6, "cameras, 2 to 9"),
-           ("seed", 0, "the same seed gives the same bytes"), ("height", 128, "of an image, in pixels"),
-           ("width", 64, "of an image, in pixels"))
+#: Fields of SyntheticSet.
+NUMBERS = {"identities": "persons to train on", "test_identities": "other persons, in query and gallery",
+           "images_per_identity": "training or gallery images of a person", "cameras": "cameras, 2 to 9",
+           "seed": "the same seed gives the same bytes", "height": "of an image, in pixels",
+           "width": "of an image, in pixels"}
 
 
 def parser() -> argparse.ArgumentParser:
     """Options of the command."""
+    from ..images.synthetic import SyntheticSet
+
     parser = program.make_parser("synthetic", __doc__)
     parser.add_argument("--root", default="dataset/synthetic", help="folder to create (default: %(default)s)")
-    for name, default, text in NUMBERS:
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)")
+    for name, text in NUMBERS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(SyntheticSet, name), metavar="N",
+                            help=f"{text} (default: %(default)s)")
     return parser
 
 

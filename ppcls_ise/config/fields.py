@@ -2,17 +2,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, Union
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
 
 from ..errors import ISEError
 from .keys import check_keys
 
-__all__ = ["Is", "defaults_of", "keys_of", "read_block"]
+__all__ = ["Block", "Is", "check_block", "defaults_of", "keys_of", "read_block"]
 
-Block = TypeVar("Block")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,19 +24,39 @@ class Is:
     check: Callable[[Any], bool] = lambda value: True
 
 
-def read_block(kind: type[Block], block: dict | None, place: str, instead: Mapping[str, str] | None = None,
-               ignored: Iterable[str] = ()) -> Block:
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Base of the blocks in :mod:`ppcls_ise.config.blocks`: values are checked where Python builds one, too."""
+
+    #: Keys that people look for in this block -> what to do instead.
+    instead: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
+    #: Keys that PaddleClas reads; None: all others are its own.
+    host_keys: ClassVar[tuple[str, ...] | None] = ()
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_value(type(self), field.name, getattr(self, field.name))
+
+    def refuse_unless(self, good: bool, key: str, what: str) -> None:
+        """Raise an ISEError that ``key`` is ``what`` unless its value is good."""
+        if not good:
+            raise ISEError(f"{key} is {what}, not {getattr(self, key)!r}")
+
+
+def read_block(kind: type[T], block: Mapping[str, Any] | None, place: str, instead: Mapping[str, str] | None = None,
+               ignored: Iterable[str] = ()) -> T:
     """Read and check a block.
 
     Args:
         kind: a frozen dataclass. Its fields are the keys; a field without a default is required; the annotations say
-            what a value may be (``int``, ``float``, ``bool``, ``str``, ``Literal``, ``list[...]``, unions of these,
-            ``Annotated`` with an :class:`Is`);
-            its ``__post_init__`` checks ranges by ``ISEError``s whose message begins with the name of the key.
+            what a value may be (``int``, ``float``, ``bool``, ``str``, ``dict``, ``Literal``, ``list[...]``, another
+            frozen dataclass for a block in the block, unions of these, ``Annotated`` with an :class:`Is`); its
+            ``__post_init__`` checks ranges by errors whose message begins with the name of the key.
         block: of a config; None counts as empty.
         place: what the config calls it, ``Arch.Head``.
-        instead: what to do instead of setting a key that is not known, for keys that people look for here.
-        ignored: keys that somebody else reads.
+        instead: what to do instead of setting a key that is not known, for keys that people look for here; a
+            :class:`Block` has its own.
+        ignored: keys that somebody else reads, beside ``host_keys`` of a :class:`Block`.
 
     Returns:
         The block as a ``kind``. Lists become tuples, so that it can be hashed.
@@ -43,19 +64,23 @@ def read_block(kind: type[Block], block: dict | None, place: str, instead: Mappi
     Raises:
         ISEError: for an unknown or missing key, or a value that its key cannot have; names the key.
     """
-    check_keys(block, [*keys_of(kind), *ignored], place, instead)
-    given = {key: value for key, value in (block or {}).items() if key in keys_of(kind)}
-    hints = typing.get_type_hints(kind, include_extras=True)
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if field.name in given:
-            if not _fits(given[field.name], hints[field.name]):
-                raise ISEError(f"{place}.{field.name} is {_described(hints[field.name])}, not {given[field.name]!r}")
-        elif _required(field):
-            raise ISEError(f"{place}.{field.name} is missing")
-    try:
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
-    except ISEError as error:
-        raise ISEError(f"{place}.{error}") from error
+    given = _given(kind, block, place, instead, ignored)
+    for key in _required(kind):
+        if key not in given:
+            raise ISEError(f"{place}.{key} is missing")
+    return _build(kind, given, place)
+
+
+def check_block(kind: type, block: Mapping[str, Any] | None, place: str, instead: Mapping[str, str] | None = None,
+                ignored: Iterable[str] = ()) -> None:
+    """:func:`read_block` for a block that need not be complete: what is there is checked, what is missing is not.
+
+    Raises:
+        ISEError: for an unknown key, or a value that its key cannot have; names the key.
+    """
+    given = _given(kind, block, place, instead, ignored)
+    if all(key in given for key in _required(kind)):
+        _build(kind, given, place)
 
 
 def keys_of(kind: type) -> list[str]:
@@ -69,8 +94,59 @@ def defaults_of(kind: type) -> dict[str, Any]:
             for field in dataclasses.fields(kind) if field.init}
 
 
-def _required(field: dataclasses.Field) -> bool:
-    return field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+def _given(kind: type, block: Mapping[str, Any] | None, place: str, instead: Mapping[str, str] | None,
+           ignored: Iterable[str]) -> dict[str, Any]:
+    """Checked values by key, blocks in the block as their dataclasses; null of a required key counts as missing."""
+    others = getattr(kind, "host_keys", ())
+    if others is None:  # the other keys are not ours to judge
+        others = block if isinstance(block, Mapping) else ()
+    check_keys(block, [*keys_of(kind), *others, *ignored], place, {**getattr(kind, "instead", {}), **(instead or {})})
+    given = {}
+    for key, value in (block or {}).items():
+        if key not in keys_of(kind):
+            continue
+        inner = _inner_block(_hints(kind)[key])
+        if value is None and key in _required(kind):
+            continue
+        if inner is not None and isinstance(value, Mapping):
+            value = read_block(inner, value, f"{place}.{key}")
+        else:
+            try:
+                _check_value(kind, key, value)
+            except ISEError as error:
+                raise ISEError(f"{place}.{error}") from error
+        given[key] = tuple(value) if isinstance(value, list) else value
+    return given
+
+
+def _build(kind: type[T], given: dict[str, Any], place: str) -> T:
+    try:
+        return kind(**given)
+    except ValueError as error:  # ISEError is one
+        raise ISEError(f"{place}.{error}") from error
+
+
+def _required(kind: type) -> list[str]:
+    return [key for key, default in defaults_of(kind).items() if default is dataclasses.MISSING]
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def _inner_block(hint: Any) -> type | None:
+    """The dataclass that a block in the block is read into, if the annotation names one."""
+    for one in (hint, *typing.get_args(hint)):
+        if isinstance(one, type) and dataclasses.is_dataclass(one):
+            return one
+    return None
+
+
+def _check_value(kind: type, key: str, value: Any) -> None:
+    hint = _hints(kind)[key]
+    if not _fits(value, hint):
+        raise ISEError(f"{key} is {_described(hint)}, not {value!r}")
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -95,6 +171,8 @@ def _fits(value: Any, hint: Any) -> bool:
 _SPOKEN = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", dict: "a block of keys",
            type(None): "null", list: "a list", tuple: "a list"}
 
+_SPOKEN_OF_MANY = {int: "whole numbers", float: "numbers", str: "texts"}
+
 
 def _described(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -104,4 +182,8 @@ def _described(hint: Any) -> str:
         return " or ".join(_described(one) for one in arguments)
     if origin is Literal:
         return ", ".join(map(str, arguments))
+    if origin in (list, tuple) and arguments[0] in _SPOKEN_OF_MANY:
+        return f"a list of {_SPOKEN_OF_MANY[arguments[0]]}"
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return f"a block of keys ({', '.join(keys_of(hint))})"
     return _SPOKEN.get(origin or hint, str(hint))

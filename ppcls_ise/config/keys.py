@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Callable
+from typing import Any
 
 from ..errors import ISEError
 
-__all__ = ["check_keys", "check_name", "named_items", "nearest", "parameters_of", "require_keys"]
+__all__ = ["check_keys", "check_name", "named_items", "nearest", "require_block", "require_keys"]
 
 
 def check_keys(block: dict | None, known: Iterable[str], place: str, instead: Mapping[str, str] | None = None) -> None:
@@ -35,6 +34,16 @@ def check_keys(block: dict | None, known: Iterable[str], place: str, instead: Ma
         if key not in known:
             raise ISEError(f"{place}.{key} is no known key{_did_you_mean(key, known) or '.'} "
                            f"Known are {', '.join(known)}")
+
+
+def require_block(block: Any, place: str) -> None:
+    """Refuse what is neither a block of a config nor missing.
+
+    Raises:
+        ISEError: naming the place.
+    """
+    if block is not None and not isinstance(block, dict):
+        raise ISEError(f"{place} is a block of keys, not {block!r}")
 
 
 def require_keys(block: dict | None, keys: Iterable[str], place: str) -> None:
@@ -86,13 +95,6 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return spelling[near[0]] if near else None
 
 
-def _did_you_mean(name, known):
+def _did_you_mean(name: Any, known: Iterable[str]) -> str:
     near = nearest(name, known)
     return f", did you mean {near}?" if near else ""
-
-
-def parameters_of(function: Callable, *without: str) -> list[str]:
-    """Names of the parameters of a function or class that a config may set, less those that its caller sets."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [name for name, parameter in inspect.signature(function).parameters.items()
-            if parameter.kind in kinds and name not in without]

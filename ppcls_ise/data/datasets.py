@@ -3,23 +3,28 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from paddle.io import Dataset
 
+from ..config.blocks import ReIDImagesBlock, UnlabeledFolderBlock
+from ..config.fields import read_block
 from ..errors import ISEError
-from ..images.crops import CACHES, make_crops
-from ..images.data_set import list_reid_images, list_unlabeled_folder
-from ..images.listing import MARKET_PATTERN, ImageList, list_images
+from ..images.crops import Crops, make_crops
+from ..images.data_set import list_data_set
 from ..images.reading import ADVICE, read_image, threaded
 from .sampler import Draw
 from .transforms import PixelTable
 
-__all__ = ["DATASETS", "MARKET_PATTERN", "ImageList", "ReIDImages", "UnlabeledFolder", "list_images", "read_image"]
+__all__ = ["DATASETS", "ReIDImages", "UnlabeledFolder"]
 
-BAD_IMAGE_POLICIES = ("error", "skip")
+T = TypeVar("T")
 
 
 class ReIDImages(Dataset):
@@ -31,44 +36,50 @@ class ReIDImages(Dataset):
 
     Args:
         transform_ops: PaddleClas's list of transforms, applied to a uint8 RGB image [H, W, 3].
-        image_root, where: which images, as of :func:`ppcls_ise.images.data_set.list_reid_images`.
-        cache: where decoded and resized crops are kept: ``none``, ``ram``, or ``disk`` (:func:`make_crops`). Needs
-            ``ResizeImage`` with a ``size`` as the first transform.
-        cache_dir: folder of ``disk``.
-        on_bad_image: ``error`` or ``skip``. With ``skip`` (and with a cache) every file is read at the start, and what
-            is no readable image is left out, with a count in the log. No other image ever takes its place.
+        image_root: folder of the data set.
+        keys: the others of :class:`ppcls_ise.config.blocks.ReIDImagesBlock`, its defaults for those that are not
+            given. ``layout``, ``split``, ``cls_label_path``, ``image_dir``, ``pattern``, ``keep_junk``: which images,
+            as of :func:`ppcls_ise.images.data_set.list_reid_images`.
+
+            ``cache``: where decoded and resized crops are kept: ``none``, ``ram``, or ``disk`` (:func:`make_crops`).
+            Needs ``ResizeImage`` with a ``size`` as the first transform. ``cache_dir``: folder of ``disk``.
+
+            ``on_bad_image``: ``error`` or ``skip``. With ``skip`` (and with a cache) every file is read at the start,
+            and what is no readable image is left out, with a count in the log. No other image ever takes its place.
 
     Attributes:
         list: the :class:`ImageList`; ``pids`` and ``camids`` are its int64 [N], or None where they are not known.
 
     Raises:
-        ISEError: as the listing and :func:`make_crops` do; for unreadable images, naming them.
+        ISEError: for an unknown key or a value that its key cannot have; as the listing and :func:`make_crops` do; for
+            unreadable images, naming them.
     """
 
-    _listed = staticmethod(list_reid_images)
+    block: type[ReIDImagesBlock | UnlabeledFolderBlock] = ReIDImagesBlock
 
-    def __init__(self, transform_ops=None, image_root: str = ".", cache: str = "none", cache_dir: str | None = None,
-                 on_bad_image: str = "error", **where):
-        for key, value, known in (("cache", cache, CACHES), ("on_bad_image", on_bad_image, BAD_IMAGE_POLICIES)):
-            if value not in known:
-                raise ISEError(f"{key} of a data set is {', '.join(known)}, not {value!r}")
-        self.list = self._listed(image_root, **where)
-        self.crops = self._crop_rows = None
+    def __init__(self, transform_ops: Sequence[dict] | None = None,
+                 image_root: str | os.PathLike[str] = ReIDImagesBlock.image_root, **keys: Any):
+        given = {**keys, "transform_ops": transform_ops, "image_root": os.fspath(image_root)}
+        settings = read_block(self.block, given, type(self).__name__)
+        self.list = list_data_set(vars(settings))
+        self.crops: Crops | None = None
+        self._crop_rows: NDArray[np.int64] | None = None
         self._set_transforms(transform_ops or [])
-        if cache != "none":
-            self.crops = make_crops(self.list, self._read, *self._cached_recipe(), cache, cache_dir, _log, self._told)
-            self._leave_out(self.crops.unreadable, on_bad_image)
-        elif on_bad_image == "skip":
+        if settings.cache != "none":
+            self.crops = make_crops(self.list, self._read, *self._cached_recipe(), settings.cache, settings.cache_dir,
+                                    _log, self._told)
+            self._leave_out(self.crops.unreadable, settings.on_bad_image)
+        elif settings.on_bad_image == "skip":
             paths = map(self.list.path, range(len(self.list.names)))
             self._leave_out({row: str(outcome) for row, outcome in enumerate(self._told(threaded(_verify, paths)))
-                             if outcome is not None}, on_bad_image)
+                             if outcome is not None}, settings.on_bad_image)
 
     @property
-    def pids(self):
+    def pids(self) -> NDArray[np.int64] | None:
         return self.list.pids
 
     @property
-    def camids(self):
+    def camids(self) -> NDArray[np.int64] | None:
         return self.list.camids
 
     @property
@@ -76,7 +87,7 @@ class ReIDImages(Dataset):
         """Whether items need neither decoding nor a disk."""
         return self.crops is not None and self.crops.in_memory
 
-    def with_transforms(self, transform_ops) -> ReIDImages:
+    def with_transforms(self, transform_ops: Sequence[dict]) -> ReIDImages:
         """The same images, and the same cached crops if the first transform is the same, otherwise transformed."""
         other, recipe = copy.copy(self), self._recipe
         other._set_transforms(transform_ops)
@@ -87,13 +98,13 @@ class ReIDImages(Dataset):
     def __len__(self) -> int:
         return len(self.list.names)
 
-    def __getitem__(self, item):
+    def __getitem__(self, item: int | Draw) -> tuple[Any, ...]:
         if isinstance(item, Draw):
             return self._augmented(item), np.int64(item.label)
         return self._transformed(item), *(np.int64(-1) if ids is None else ids[item]
                                           for ids in (self.pids, self.camids))
 
-    def _set_transforms(self, transform_ops):
+    def _set_transforms(self, transform_ops: Sequence[dict]) -> None:
         from ppcls.data import create_operators
 
         operators = create_operators(list(copy.deepcopy(transform_ops)))
@@ -102,7 +113,7 @@ class ReIDImages(Dataset):
         self._recipe = dict(transform_ops[0]["ResizeImage"]) if resizes else None
         self.transforms = [PixelTable.instead_of(operator) for operator in operators]
 
-    def _cached_recipe(self):
+    def _cached_recipe(self) -> tuple[str, tuple[int, int]]:
         """What decides the pixels of a crop, as text, and its (height, width)."""
         if not self._recipe or not self._recipe.get("size"):
             raise ISEError("a data set with a cache needs ResizeImage with a size as its first transform")
@@ -110,11 +121,11 @@ class ReIDImages(Dataset):
         width, height = (size, size) if isinstance(size, int) else size
         return json.dumps(self._recipe, sort_keys=True), (height, width)
 
-    def _read(self, path):
+    def _read(self, path: str) -> NDArray[np.uint8]:
         image = read_image(path)
         return image if self._resize is None else self._resize(image)
 
-    def _transformed(self, index):
+    def _transformed(self, index: int) -> NDArray:
         if self.crops is not None:
             image = self.crops.pixels[self._crop_rows[index]]
         else:
@@ -123,7 +134,7 @@ class ReIDImages(Dataset):
             image = transform(image)
         return image
 
-    def _augmented(self, draw):
+    def _augmented(self, draw: Draw) -> NDArray:
         # PaddleClas's transforms use the global generators. Seeding them per image makes the augmentation depend on
         # (seed, epoch, row) alone, not on workers, processes or what was drawn before.
         states = random.getstate(), np.random.get_state()
@@ -135,7 +146,7 @@ class ReIDImages(Dataset):
             random.setstate(states[0])
             np.random.set_state(states[1])
 
-    def _leave_out(self, unreadable, policy):
+    def _leave_out(self, unreadable: dict[int, str], policy: str) -> None:
         """Leave the unreadable images (row -> message) out, or raise."""
         count, total = len(unreadable), len(self.list.names)
         if count and (policy == "error" or count == total):
@@ -149,7 +160,7 @@ class ReIDImages(Dataset):
             self.list = self.list.take(kept)
         self._crop_rows = kept
 
-    def _told(self, outcomes, seconds_between_lines=10.0):
+    def _told(self, outcomes: Iterable[T], seconds_between_lines: float = 10.0) -> Iterator[T]:
         told = time.time()
         for done, outcome in enumerate(outcomes, 1):
             yield outcome
@@ -164,32 +175,30 @@ class UnlabeledFolder(ReIDImages):
     Args:
         transform_ops: as of :class:`ReIDImages`.
         image_root: the folder. All images below it are taken, links to folders followed.
-        cls_label_path: a folder or list file below it, or a list of those; default all of it.
-        cameras: None if unknown; ``folder`` if each camera has a folder of its own; or a regular expression with the
-            group ``camid``, searched in the file name, then in the path: ``cam(?P<camid>\\d+)``. The sampler mixes
-            cameras where it knows them.
-        options: ``image_dir``, ``cache``, ``cache_dir``, ``on_bad_image``, as of :class:`ReIDImages`.
+        keys: the others of :class:`ppcls_ise.config.blocks.UnlabeledFolderBlock`. ``cls_label_path``: a folder or list
+            file below the root, or a list of those; default all of it. ``image_dir``, ``cache``, ``cache_dir``,
+            ``on_bad_image``: as of :class:`ReIDImages`.
+
+            ``cameras``: None if unknown; ``folder`` if each camera has a folder of its own; or a regular expression
+            with the group ``camid``, searched in the file name, then in the path: ``cam(?P<camid>\\d+)``. The sampler
+            mixes cameras where it knows them.
 
     Raises:
         ISEError: as :class:`ReIDImages` does.
     """
 
-    _listed = staticmethod(list_unlabeled_folder)
-
-    def __init__(self, transform_ops=None, image_root: str = ".", cls_label_path=".", cameras: str | None = None,
-                 **options):
-        super().__init__(transform_ops, image_root, cls_label_path=cls_label_path, cameras=cameras, **options)
+    block = UnlabeledFolderBlock
 
 
 #: Data sets that this package trains on, by the name that a config gives them.
-DATASETS = {"ReIDImages": ReIDImages, "UnlabeledFolder": UnlabeledFolder}
+DATASETS: dict[str, type[ReIDImages]] = {kind.block.name: kind for kind in (ReIDImages, UnlabeledFolder)}
 
 
-def _verify(path):
+def _verify(path: str) -> None:
     read_image(path)
 
 
-def _log(text, level="info"):
+def _log(text: str, level: str = "info") -> None:
     from ppcls.utils import logger
 
     getattr(logger, level)(f"[Data] {text}")

@@ -1,12 +1,15 @@
 """Which image, under which pseudo label, with which augmentation: decided before an epoch, for all processes alike."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import paddle.distributed as dist
+from numpy.typing import NDArray
 from paddle.io import BatchSampler
 
+from ..config.blocks import ArchBlock
 from ..errors import ISEError
 
 __all__ = ["Draw", "PseudoLabelSampler", "draw_clusters"]
@@ -20,8 +23,8 @@ class Draw(NamedTuple):
     seed: int  #: of the random augmentation, below 2**32
 
 
-def draw_clusters(labels: np.ndarray, camids: np.ndarray | None, clusters_per_batch: int, num_instances: int,
-                  batches: int, rng: np.random.Generator) -> np.ndarray:
+def draw_clusters(labels: NDArray[np.int64], camids: NDArray[np.int64] | None, clusters_per_batch: int,
+                  num_instances: int, batches: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw an epoch of batches.
 
     A pass takes the clusters in random order, cut into batches; what does not fill a batch is dropped and a new pass
@@ -44,7 +47,7 @@ def draw_clusters(labels: np.ndarray, camids: np.ndarray | None, clusters_per_ba
     members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     members = [rows for rows in members if labels[rows[0]] >= 0]
     repeats = -(-clusters_per_batch // len(members))
-    epoch: list[np.ndarray] = []
+    epoch: list[NDArray[np.int64]] = []
     while len(epoch) < batches * clusters_per_batch:
         one_pass = np.concatenate([rng.permutation(len(members)) for _ in range(repeats)])
         whole = len(one_pass) // clusters_per_batch * clusters_per_batch
@@ -52,7 +55,7 @@ def draw_clusters(labels: np.ndarray, camids: np.ndarray | None, clusters_per_ba
     return np.stack(epoch[:batches * clusters_per_batch]).reshape(batches, clusters_per_batch, num_instances)
 
 
-def _instances(rows, camids, num_instances, rng):
+def _instances(rows: NDArray, camids: NDArray | None, num_instances: int, rng: np.random.Generator) -> NDArray:
     anchor = rows[rng.integers(len(rows))]
     pool = rows[camids[rows] != camids[anchor]] if camids is not None else rows[:0]
     if not len(pool):
@@ -80,8 +83,8 @@ class PseudoLabelSampler(BatchSampler):
         ISEError: if the batch does not divide into clusters and processes.
     """
 
-    def __init__(self, dataset, batch_size: int, num_instances: int, iter_per_epoch: int, seed: int = 0,
-                 group_size: int | None = None):
+    def __init__(self, dataset: object, batch_size: int, num_instances: int, iter_per_epoch: int, seed: int = 0,
+                 group_size: int | None = ArchBlock.bn_group_size):
         self.processes, self.rank = dist.get_world_size(), dist.get_rank()
         self.num_instances, self.iter_per_epoch, self.seed = num_instances, iter_per_epoch, seed
         if num_instances < 2 or batch_size % (num_instances * self.processes):
@@ -91,9 +94,9 @@ class PseudoLabelSampler(BatchSampler):
         self.clusters_per_batch = batch_size // num_instances
         self.clusters_per_group = (group_size or num_instances) // num_instances
         self.batch_size = batch_size // self.processes
-        self._draws = None
+        self._draws: list[list[Draw]] | None = None
 
-    def start_epoch(self, labels: np.ndarray, camids: np.ndarray | None, epoch: int) -> int:
+    def start_epoch(self, labels: NDArray[np.int64], camids: NDArray[np.int64] | None, epoch: int) -> int:
         """Draw epoch ``epoch``; ``labels`` and ``camids`` as in :func:`draw_clusters`.
 
         Returns:
@@ -116,7 +119,7 @@ class PseudoLabelSampler(BatchSampler):
         self._draws = [[Draw(*row) for row in batch] for batch in draws.tolist()]
         return clusters
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list[Draw]]:
         if self._draws is None:
             raise ISEError("the training sampler has no pseudo labels yet; set Global.train_mode: ise")
         return iter(self._draws)

@@ -3,24 +3,26 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+from ..config.blocks import ChannelJitterBlock, PadCropBlock, RandomEraseBlock
 
 __all__ = ["ChannelJitter", "PadCrop", "PixelTable", "RandomErase"]
 
 
-class PadCrop:
+class PadCrop(PadCropBlock):
     """Pad all sides with black and crop the original size at a uniformly random offset in ``0 .. 2 * padding``.
 
     Args:
         padding: pixels on every side.
     """
 
-    def __init__(self, padding: int = 10):
-        self.padding = padding
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: NDArray) -> NDArray:
         """Args: image uint8 [H, W, 3]. Returns: uint8 [H, W, 3]."""
         pad = self.padding
         top, left = random.randint(0, 2 * pad), random.randint(0, 2 * pad)
@@ -38,13 +40,13 @@ class PixelTable:
         transform: of images [H, W, 3].
     """
 
-    def __init__(self, transform):
+    def __init__(self, transform: Callable[[NDArray], NDArray]):
         self.transform = transform
         values = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
         self.table = np.ascontiguousarray(transform(values))
 
     @classmethod
-    def instead_of(cls, transform):
+    def instead_of(cls, transform: Any) -> Any:
         """A table for PaddleClas's ``NormalizeImage`` where it makes float32 [H, W, 3]; any other as it is."""
         if type(transform).__name__ == "NormalizeImage" and transform.order == "hwc":
             table = cls(transform)
@@ -52,14 +54,14 @@ class PixelTable:
                 return table
         return transform
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: NDArray) -> NDArray:
         """Args: image uint8 [H, W, 3] (others go through the transform itself). Returns: float32 [H, W, 3]."""
         if image.dtype != np.uint8 or image.shape[2] != 3:
             return self.transform(image)
         return cv2.LUT(image, self.table)
 
 
-class ChannelJitter:
+class ChannelJitter(ChannelJitterBlock):
     """Another camera's white balance: a random gain and offset per colour channel of a normalised image.
 
     Not part of the published recipe. It helps where cameras differ in colour and no pre-training has seen that.
@@ -69,17 +71,14 @@ class ChannelJitter:
         offset: standard deviation of the offset, in units of the normalised image.
     """
 
-    def __init__(self, gain: float = 0.2, offset: float = 0.2):
-        self.gain, self.offset = gain, offset
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: NDArray) -> NDArray:
         """Args: image float32 [H, W, 3]. Returns: float32 [H, W, 3]."""
         gain = 1 + self.gain * np.random.standard_normal(3)
         offset = self.offset * np.random.standard_normal(3)
         return (image * gain + offset).astype(np.float32)
 
 
-class RandomErase:
+class RandomErase(RandomEraseBlock):
     """Random erasing (Zhong et al., AAAI 2020) of a normalised image, as the re-ID literature uses it.
 
     Args:
@@ -91,12 +90,7 @@ class RandomErase:
 
     attempts = 100
 
-    def __init__(self, probability: float = 0.5, area=(0.02, 0.4), min_aspect: float = 0.3,
-                 fill=(0.485, 0.456, 0.406)):
-        self.probability, self.area, self.min_aspect = probability, tuple(area), min_aspect
-        self.fill = np.asarray(fill, np.float32)
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: NDArray) -> NDArray:
         """Args: image float32 [H, W, 3]. Returns: float32 [H, W, 3], a copy if erased."""
         if random.random() >= self.probability:
             return image

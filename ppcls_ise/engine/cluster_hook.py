@@ -12,6 +12,7 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
+from ..config.loaders import plain_block
 from ..distributed.processes import unwrap
 from ..errors import ISEError
 from ..host.bridges import update_freq
@@ -19,7 +20,6 @@ from .cluster_block import clustering_of
 from .cluster_stage import Clustered, cluster_images, kept_of, state_of
 from .evaluation import evaluation_loader_settings
 from .extraction import extract_features
-from .loader_blocks import plain_block
 from .parallel import require_same_images, share_out
 from .run import Hook, State
 

@@ -7,8 +7,8 @@ from typing import Any
 from ppcls.utils import logger
 
 from ..config.load import plain_dicts
+from ..config.loaders import plain_block
 from ..images.reading import file_digest
-from .loader_blocks import plain_block
 
 __all__ = ["export_model"]
 

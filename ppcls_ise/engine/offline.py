@@ -6,6 +6,7 @@ from ppcls.utils import logger
 from ppcls.utils.save_load import load_dygraph_pretrain
 
 from ..clustering import Clusters
+from ..config.loaders import plain_block
 from ..data.datasets import DATASETS, ReIDImages
 from ..errors import ISEError
 from .checkpoints import read_run_state
@@ -13,7 +14,6 @@ from .cluster_block import clustering_of
 from .cluster_stage import kept_of
 from .evaluation import SplitFeatures, evaluation_loader_settings
 from .extraction import extract_features
-from .loader_blocks import plain_block
 
 __all__ = ["cluster_split", "extract_splits"]
 

@@ -3,26 +3,26 @@ from __future__ import annotations
 
 import copy
 import os
+from typing import Any
 
 import paddle
 import paddle.distributed as dist
 from ppcls.utils import logger
 
 from ..arch.bn_groups import check_group_size
+from ..config.blocks import DATA_SETS, ArchBlock, GlobalBlock, SamplerBlock
+from ..config.check import check_config, is_ise
+from ..config.loaders import complete_loaders, plain_block
 from ..config.sizes import check_sizes
-from ..data.datasets import DATASETS
 from ..errors import ISEError
-from ..metric import PROTOCOLS, ReIDMetric
+from ..host.bridges import attribute_dict
 from .checkpoints import settle
-from .known_keys import check_config
-from .loader_blocks import complete_loaders, plain_block
+from .names import check_names
 
 __all__ = ["prepare_config"]
 
-DEVICES = ("auto", "cpu", "gpu", "xpu", "npu", "mlu")
 
-
-def prepare_config(config: dict, mode: str) -> dict:
+def prepare_config(config: dict[str, Any], mode: str) -> dict[str, Any]:
     """Check a config and complete what PaddleClas's builders cannot pass on by themselves.
 
     Args:
@@ -36,21 +36,17 @@ def prepare_config(config: dict, mode: str) -> dict:
     Raises:
         ISEError: naming the key at fault.
     """
-    config = _attribute_dict(copy.deepcopy(dict(config)))
+    config = attribute_dict(copy.deepcopy(dict(config)))
     check_config(config, mode)
-    settings, ise = config["Global"], config["Arch"].get("name") == "ISEModel"
-    settings["device"] = _device(settings.get("device", "auto"))
-    if settings.get("protocol", "market") not in PROTOCOLS:
-        raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
+    check_names(config, mode)
+    settings, loaders, ise = config["Global"], config.get("DataLoader") or {}, is_ise(config)
+    settings["device"] = _device(settings.get("device", GlobalBlock.device))
     for key in ("flip_test", "re_ranking", "use_visualdl"):
-        if not isinstance(settings.setdefault(key, False), bool):
-            raise ISEError(f"Global.{key} is True or False, not {settings[key]!r}")
-    _check_best_metric(settings, config.get("Metric"))
-    if settings.get("train_mode") not in (None, "ise") and ise:
-        raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
+        settings.setdefault(key, getattr(GlobalBlock, key))
+    if ise:
+        _complete_ise(settings, config["Arch"])
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
-    loaders = config.get("DataLoader") or {}
     evaluates = mode == "eval" or (mode == "train" and settings.get("eval_during_train"))
     if evaluates and not loaders.get("Eval"):
         raise ISEError("DataLoader.Eval is missing: an evaluation needs labelled images as Query and Gallery; to train "
@@ -59,42 +55,36 @@ def prepare_config(config: dict, mode: str) -> dict:
     if ise:
         check_sizes(settings.get("image_shape"), loaders)
     config.setdefault("profiler_options", None)
-    if mode == "export" and not settings["pretrained_model"]:
-        raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
+    if mode == "export":
+        _check_export(config)
     trained = settings["pretrained_model"] or settings["checkpoints"]
     if (mode != "train" or trained) and isinstance(config["Arch"].get("Backbone"), dict):
         config["Arch"]["Backbone"]["pretrained"] = False  # overwritten anyway: neither read nor downloaded
-    if ise and mode == "export":
-        plain_block(config)
     if ise and mode == "train":
         _complete_training(config)
     return config
 
 
-def _check_best_metric(settings, metric):
-    """``Global.best_metric`` is a figure of ReIDMetric; told before training, not after its first epoch."""
-    if "best_metric" not in settings:
-        return
-    blocks = [block for block in (metric or {}).get("Eval") or [] if "ReIDMetric" in block]
-    if not blocks:
-        raise ISEError("Global.best_metric needs Metric.Eval: [- ReIDMetric]; PaddleClas's own metrics pick the best "
-                       "model by the first in the list")
-    names = ReIDMetric(**blocks[0]["ReIDMetric"] or {}).names
-    if settings["best_metric"] not in names:
-        raise ISEError(f"Global.best_metric is {', '.join(names)}, not {settings['best_metric']!r}")
+def _complete_ise(settings: dict[str, Any], arch: dict[str, Any]) -> None:
+    """What PaddleClas would take another default for, or none."""
+    if settings.get("train_mode") not in (None, "ise"):
+        raise ISEError(f"Global.train_mode is ise for ISEModel, not {settings['train_mode']!r}")
+    for key in ("eval_interval", "eval_mode", "save_inference_dir"):
+        settings.setdefault(key, getattr(GlobalBlock, key))
+    for key in ("infer_output_key", "infer_add_softmax"):
+        arch.setdefault(key, getattr(ArchBlock, key))
 
 
-def _attribute_dict(config):
-    from ppcls.utils.config import AttrDict, create_attr_dict
+def _check_export(config: dict[str, Any]) -> None:
+    if not config["Global"]["pretrained_model"]:
+        raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
+    if is_ise(config):
+        plain_block(config)
+        if config["Global"].get("image_shape") is None:
+            raise ISEError("Global.image_shape is missing: [3, height, width] of the exported model")
 
-    config = AttrDict(config)  # the AttrDict of 2.4.2 turns into a dict when copied
-    create_attr_dict(config)
-    return config
 
-
-def _device(name):
-    if name not in DEVICES:
-        raise ISEError(f"Global.device is {', '.join(DEVICES)}, not {name!r}")
+def _device(name: str) -> str:
     if name == "gpu" and not paddle.is_compiled_with_cuda():
         raise ISEError("Global.device is gpu, but this PaddlePaddle is built for the CPU only; install "
                        "paddlepaddle-gpu or set it to auto")
@@ -103,7 +93,7 @@ def _device(name):
     return "gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu"
 
 
-def _weights_path(key, path, mode):
+def _weights_path(key: str, path: str | None, mode: str) -> str | None:
     if not path:
         return None
     if path.startswith(("http://", "https://")):
@@ -117,15 +107,15 @@ def _weights_path(key, path, mode):
     return stem
 
 
-def _complete_training(config):
+def _complete_training(config: dict[str, Any]) -> None:
     settings, loaders = config["Global"], config.get("DataLoader") or {}
     train = loaders.get("Train") or {}
     sampler = train.get("sampler")
     if settings.get("train_mode") != "ise":
         raise ISEError("ISEModel trains with Global.train_mode: ise")
-    if (train.get("dataset") or {}).get("name") not in DATASETS:
-        raise ISEError(f"Global.train_mode ise needs DataLoader.Train.dataset.name: {' or '.join(DATASETS)}")
-    if not sampler or sampler.get("name") != "PseudoLabelSampler":
+    if (train.get("dataset") or {}).get("name") not in DATA_SETS:
+        raise ISEError(f"Global.train_mode ise needs DataLoader.Train.dataset.name: {' or '.join(DATA_SETS)}")
+    if not sampler or sampler.get("name") != SamplerBlock.name:
         raise ISEError("Global.train_mode ise needs DataLoader.Train.sampler.name: PseudoLabelSampler")
     if not settings.get("iter_per_epoch"):
         raise ISEError("Global.iter_per_epoch is missing: steps per epoch (400 in the published recipe)")
@@ -149,7 +139,7 @@ def _complete_training(config):
     _complete_amp(config)
 
 
-def _complete_batch(settings, arch, sampler):
+def _complete_batch(settings: dict[str, Any], arch: dict[str, Any], sampler: dict[str, Any]) -> None:
     group_size = arch.get("bn_group_size")
     if group_size is not None:
         check_group_size(group_size, sampler["batch_size"], sampler["num_instances"], dist.get_world_size())
@@ -160,7 +150,7 @@ def _complete_batch(settings, arch, sampler):
                        "published recipe)")
 
 
-def _complete_amp(config):
+def _complete_amp(config: dict[str, Any]) -> None:
     amp = config.get("AMP")
     if not amp or not amp.get("use_amp", True):
         config["AMP"] = None  # 2.4.2 takes any AMP block for use_amp

@@ -17,9 +17,8 @@ from ..files import replacing
 from .listing import ImageList
 from .reading import shown, threaded
 
-__all__ = ["CACHES", "Crops", "make_crops"]
+__all__ = ["Crops", "make_crops"]
 
-CACHES = ("none", "ram", "disk")
 DEFAULT_FOLDER = os.path.join("~", ".cache", "ppcls_ise")
 #: To be increased when the same images, recipe and size give other pixels, or another file, than before.
 CACHE_FORMAT = 1

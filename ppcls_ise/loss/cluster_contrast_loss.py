@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import paddle
 from paddle import nn
 
+from ..config.blocks import ClusterContrastLossBlock
 from .functional import cluster_contrast
 
 __all__ = ["ClusterContrastLoss"]
@@ -17,11 +20,11 @@ class ClusterContrastLoss(nn.Layer):
         temperature: tau of the softmax over centroids.
     """
 
-    def __init__(self, temperature: float = 0.05):
+    def __init__(self, temperature: float = ClusterContrastLossBlock.temperature):
         super().__init__()
         self.temperature = temperature
 
-    def forward(self, output: dict, _batch_labels=None) -> dict[str, paddle.Tensor]:
+    def forward(self, output: dict[str, Any], _batch_labels: object = None) -> dict[str, paddle.Tensor]:
         """Args: output of ISEHead (global batch; its labels, not the local ones PaddleClas passes second, are used).
 
         Returns:

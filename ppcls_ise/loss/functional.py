@@ -4,11 +4,13 @@ from __future__ import annotations
 import paddle
 import paddle.nn.functional as F
 
+from ..config.blocks import ClusterContrastLossBlock, LabelPreservingLossBlock
+
 __all__ = ["cluster_contrast", "label_preserving"]
 
 
 def cluster_contrast(rows: paddle.Tensor, labels: paddle.Tensor, centroids: paddle.Tensor,
-                     temperature: float = 0.05) -> paddle.Tensor:
+                     temperature: float = ClusterContrastLossBlock.temperature) -> paddle.Tensor:
     """Cluster contrast L_SE: cross entropy of every row against all centroids.
 
     (Cluster Contrast, Dai et al., ACCV 2022, eq. 1; over actual and support samples in ISE, CVPR 2022, section 3.3.)
@@ -34,7 +36,7 @@ def cluster_contrast(rows: paddle.Tensor, labels: paddle.Tensor, centroids: padd
 
 
 def label_preserving(features: paddle.Tensor, supports: paddle.Tensor, labels: paddle.Tensor,
-                     temperature: float = 0.6) -> paddle.Tensor:
+                     temperature: float = LabelPreservingLossBlock.temperature) -> paddle.Tensor:
     """Label preserving loss L_LP: a support sample stays nearer to its own label than any other label's supports.
 
     With ``e_im = exp(f_i . s_m / temperature)`` over all supports of the batch: P_i is the smallest e_im of the own
@@ -75,5 +77,5 @@ def label_preserving(features: paddle.Tensor, supports: paddle.Tensor, labels: p
         return (-paddle.log(positive / (positive + negative + 1e-6) + 1e-6)).mean()
 
 
-def _argmin_where(values, mask):
+def _argmin_where(values: paddle.Tensor, mask: paddle.Tensor) -> paddle.Tensor:
     return paddle.argmin(paddle.where(mask, values, paddle.full([1], float("inf"), values.dtype)), axis=-1)

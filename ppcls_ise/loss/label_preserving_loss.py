@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import paddle
 from paddle import nn
 
+from ..config.blocks import LabelPreservingLossBlock
 from .functional import label_preserving
 
 __all__ = ["LabelPreservingLoss"]
@@ -18,11 +21,11 @@ class LabelPreservingLoss(nn.Layer):
         temperature: of the exponentials, 0.6 in the paper.
     """
 
-    def __init__(self, temperature: float = 0.6):
+    def __init__(self, temperature: float = LabelPreservingLossBlock.temperature):
         super().__init__()
         self.temperature = temperature
 
-    def forward(self, output: dict, _batch_labels=None) -> dict[str, paddle.Tensor]:
+    def forward(self, output: dict[str, Any], _batch_labels: object = None) -> dict[str, paddle.Tensor]:
         """Args: output of ISEHead. Returns: ``{"LabelPreservingLoss": scalar}``."""
         supports = output["support_features"]
         if supports is None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
 from typing import Any
 
 from .ranking import Evaluation, evaluate
@@ -8,6 +8,7 @@ from .ranking import Evaluation, evaluate
 __all__ = ["ReIDMetric"]
 
 
+@dataclasses.dataclass(frozen=True)
 class ReIDMetric:
     """The re-ID protocol as a PaddleClas metric: ``Metric: {Eval: [- ReIDMetric: {topk: [1, 5, 10]}]}``.
 
@@ -16,10 +17,16 @@ class ReIDMetric:
 
     Args:
         topk: ranks of the CMC curve to report.
+
+    Raises:
+        ValueError: for no rank, or one below 1.
     """
 
-    def __init__(self, topk: Iterable[int] = (1, 5, 10)):
-        self.topk = tuple(topk)
+    topk: tuple[int, ...] = (1, 5, 10)
+
+    def __post_init__(self) -> None:
+        if not self.topk or min(self.topk) < 1:
+            raise ValueError(f"topk is ranks, each at least 1, not {self.topk!r}")
 
     def __call__(self, *sides: Any, **options: Any) -> Evaluation:
         """Arguments and result of :func:`ppcls_ise.metric.evaluate`, the CMC as long as :attr:`topk` needs."""

@@ -2,7 +2,7 @@ import types
 
 import pytest
 
-from ppcls_ise.config.keys import check_keys, check_name, named_items, nearest, parameters_of, require_keys
+from ppcls_ise.config.keys import check_keys, check_name, named_items, nearest, require_block, require_keys
 from ppcls_ise.errors import ISEError
 
 
@@ -27,6 +27,13 @@ def test_what_is_not_known_is_refused(block, message):
 def test_what_is_missing_is_named(block, message):
     with pytest.raises(ISEError, match=message):
         require_keys(block, ["a", "b"], "B")
+
+
+def test_a_block_is_one_or_missing():
+    require_block(None, "B")
+    require_block({}, "B")
+    with pytest.raises(ISEError, match=r"^B is a block of keys, not \[1\]$"):
+        require_block([1], "B")
 
 
 def test_falsehood_and_zero_are_values():
@@ -56,10 +63,3 @@ def test_items_have_the_place_that_an_override_has():
 def test_other_lists_are_refused(items, message):
     with pytest.raises(ISEError, match=message):
         list(named_items(items, "L"))
-
-
-def test_parameters_that_a_config_may_set():
-    def function(dataset, a, b=1, *rest, c=2, **others):
-        """Takes everything."""
-
-    assert parameters_of(function, "dataset") == ["a", "b", "c"]

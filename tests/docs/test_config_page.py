@@ -13,7 +13,6 @@ from ppcls_ise.clustering import KReciprocalDBSCAN
 from ppcls_ise.config import load_config
 from ppcls_ise.data import ChannelJitter, PadCrop, PseudoLabelSampler, RandomErase, ReIDImages, UnlabeledFolder
 from ppcls_ise.engine.cluster_block import ClusterBlock
-from ppcls_ise.engine.known_keys import GLOBAL_KEYS, HOST_GLOBAL_KEYS
 from ppcls_ise.images.data_set import list_reid_images
 from ppcls_ise.images.listing import list_images
 from ppcls_ise.images.synthetic import make_synthetic

@@ -63,7 +63,7 @@ TRAIN, QUERY = "DataLoader.Train", "DataLoader.Eval.Query"
     ("Clusters.eps=0.5", "the config has a block Clusters, did you mean Cluster"),
     ("Optimiser={}", "block Optimiser, did you mean Optimizer"), ("arch={}", "block arch, did you mean Arch"),
     ("Global.epoch=2", "Global.epoch is no known key, did you mean epochs"),
-    ("Global.of_another_program=1", r"Global.of_another_program is no known key\. Known are best_metric, "),
+    ("Global.of_another_program=1", r"Global.of_another_program is no known key\. Known are epochs, "),
     ("Global.use_gpu=True", "Global.use_gpu is no key of this block: set Global.device"),
     ("Cluster.epss=0.5", "Cluster.epss is no known key, did you mean eps"),
     ("Cluster=0.5", "Cluster is a block of keys"),

@@ -18,7 +18,7 @@ import numpy as np
 
 from .figure import Placement, Pose, SyntheticConfig, draw_person, sample_person
 
-__all__ = ["SyntheticConfig", "make_synthetic"]
+__all__ = ["SyntheticConfig", "SyntheticSet", "make_synthetic"]
 
 GENERATOR_VERSION = 2  # part of the manifest: raise it with every change of the pixels
 MANIFEST = "manifest.json"
@@ -68,10 +68,44 @@ def _rng(*key: int) -> np.random.Generator:
     return np.random.default_rng([k + 1 for k in key])  # + 1: the junk pid is -1, a seed must not be negative
 
 
-def make_synthetic(root: Union[str, Path], identities: int = 128, test_identities: int = 60,
-                   images_per_identity: int = 12, cameras: int = 6, seed: int = 0, height: int = 128, width: int = 64,
-                   config: Optional[SyntheticConfig] = None,
-                   progress: Optional[Callable[[Iterable], Iterable]] = None) -> dict:
+@dataclass(frozen=True)
+class SyntheticSet:
+    """What is drawn; the block ``Synthetic`` of a config.
+
+    Attributes:
+        identities: persons of the training folder, with pids 1 .. identities.
+        test_identities: other persons, of the query and gallery folders, with the next pids.
+        images_per_identity: training images of a person, or gallery images of a test person. Each person is seen by 2
+            to 4 cameras.
+        cameras: 2 .. 9, since Market's names have one digit for the camera.
+        seed: any integer >= 0.
+        height, width: size of an image in pixels.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    identities: int = 128
+    test_identities: int = 60
+    images_per_identity: int = 12
+    cameras: int = 6
+    seed: int = 0
+    height: int = 128
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        least = dict(identities=1, test_identities=1, images_per_identity=2, cameras=2, seed=0, height=32, width=16)
+        for key, bound in least.items():
+            if getattr(self, key) < bound:
+                raise ValueError(f"{key} must be at least {bound}, but is {getattr(self, key)}")
+        if self.cameras > 9:
+            raise ValueError(f"cameras must be at most 9 (Market-1501 names have one digit), but is {self.cameras}")
+        if self.identities + self.test_identities > 9999:
+            raise ValueError("identities + test_identities must be at most 9999 (Market-1501 names have four digits)")
+
+
+def make_synthetic(root: Union[str, Path], config: Optional[SyntheticConfig] = None,
+                   progress: Optional[Callable[[Iterable], Iterable]] = None, **sizes: int) -> dict:
     """Writes the synthetic set, or finds that it is there already.
 
     The images of `<root>/bounding_box_train`, `query` and `bounding_box_test` are named as Market-1501 names them. The
@@ -80,15 +114,9 @@ def make_synthetic(root: Union[str, Path], identities: int = 128, test_identitie
 
     Args:
         root: folder to create; an empty one is accepted.
-        identities: persons of the training folder, with pids 1 .. identities.
-        test_identities: other persons, of the query and gallery folders, with the next pids.
-        images_per_identity: training images of a person, or gallery images of a test person. Each person is seen by 2
-            to 4 cameras.
-        cameras: 2 .. 9, since Market's names have one digit for the camera.
-        seed: any integer >= 0.
-        height, width: size of an image in pixels.
         config: difficulty; None is the default `SyntheticConfig`.
         progress: wraps the iterable of shots, for instance `tqdm.tqdm`.
+        sizes: of :class:`SyntheticSet`.
 
     Returns:
         The manifest: {"generator", "version", "parameters", "counts"}; `counts` maps a folder to its number of images.
@@ -101,10 +129,12 @@ def make_synthetic(root: Union[str, Path], identities: int = 128, test_identitie
         >>> make_synthetic("dataset/synthetic")["counts"]["query"]  # doctest: +SKIP
     """
     config = config or SyntheticConfig()
-    sizes = dict(identities=identities, test_identities=test_identities, images_per_identity=images_per_identity,
-                 cameras=cameras, seed=seed, height=height, width=width)
-    _check(sizes, config)
-    shots = list(_plan(identities, test_identities, images_per_identity, cameras, seed))
+    wanted = SyntheticSet(**sizes)
+    sizes = asdict(wanted)
+    if config.palette_size < 2:
+        raise ValueError(f"palette_size must be at least 2, but is {config.palette_size}")
+    shots = list(_plan(wanted.identities, wanted.test_identities, wanted.images_per_identity, wanted.cameras,
+                       wanted.seed))
     counts = {folder: sum(shot.folder == folder for shot in shots) for folder in (TRAIN, QUERY, GALLERY)}
     manifest = {"generator": "ppcls_ise.images.synthetic", "version": GENERATOR_VERSION,
                 "parameters": {**sizes, "config": asdict(config)}, "counts": counts}
@@ -120,19 +150,6 @@ def make_synthetic(root: Union[str, Path], identities: int = 128, test_identitie
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # our own unfinished work only; gone already after a rename
     return manifest
-
-
-def _check(sizes: dict[str, int], config: SyntheticConfig) -> None:
-    least = dict(identities=1, test_identities=1, images_per_identity=2, cameras=2, seed=0, height=32, width=16)
-    for key, bound in least.items():
-        if sizes[key] < bound:
-            raise ValueError(f"{key} must be at least {bound}, but is {sizes[key]}")
-    if sizes["cameras"] > 9:
-        raise ValueError(f"cameras must be at most 9 (Market-1501 names have one digit), but is {sizes['cameras']}")
-    if sizes["identities"] + sizes["test_identities"] > 9999:
-        raise ValueError("identities + test_identities must be at most 9999 (Market-1501 names have four digits)")
-    if config.palette_size < 2:
-        raise ValueError(f"palette_size must be at least 2, but is {config.palette_size}")
 
 
 def _is_there(root: Path, manifest: dict) -> bool:
