@@ -25,7 +25,7 @@ def check_names(config: dict[str, Any], mode: str) -> None:
 
     Args:
         config: that :func:`ppcls_ise.config.check.check_config` has passed; not changed.
-        mode: as of :func:`ppcls_ise.engine.prepare_config`; in ``train`` a clustering of the user's own has to be there.
+        mode: as of :func:`ppcls_ise.engine.prepare_config`; a clustering of the user's own is looked for in ``train``.
 
     Raises:
         ISEError: naming the key, and the nearest name that is there.

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppcls_ise.data.datasets import ReIDImages, UnlabeledFolder, list_images, read_image
+from ppcls_ise.data.datasets import ReIDImages, UnlabeledFolder
 from ppcls_ise.data.sampler import Draw
 from ppcls_ise.data.transforms import ChannelJitter, PadCrop, RandomErase
+from ppcls_ise.images.listing import list_images
+from ppcls_ise.images.reading import read_image
 
 NAMES = ["0002_c1s1_000451_03.jpg", "0001_c10s2_000001_00.jpg", "-1_c3s1_000002_00.jpg", "0000_c2s1_000003_00.jpg"]
 

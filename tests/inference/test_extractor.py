@@ -17,7 +17,7 @@ from ppcls_ise.inference.extractor import pixels
 @pytest.fixture(scope="session")
 def gallery(people):
     """Paths of the images of the synthetic gallery, as the data set sorts them."""
-    from ppcls_ise.data.datasets import list_images
+    from ppcls_ise.images.listing import list_images
 
     images = list_images(str(people), "bounding_box_test")
     return [images.path(i) for i in range(len(images.names))]

@@ -11,8 +11,8 @@ import pytest
 from helpers import ROOT
 from PIL import Image
 
-from ppcls_ise.data.datasets import list_images
 from ppcls_ise.errors import ISEError
+from ppcls_ise.images.listing import list_images
 from ppcls_ise.visualize import ImageSet, Retrieval, cluster_history, rank_lists, write_report
 from ppcls_ise.visualize.charts import line_chart, scatter, standalone
 
