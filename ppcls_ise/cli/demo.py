@@ -93,6 +93,7 @@ def _rank_lists(model_dir: str, folder: str, target: str) -> None:
 
     extractor = FeatureExtractor(model_dir)
     queries, gallery = list_images(folder, "query"), list_images(folder, "bounding_box_test")
+    assert queries.pids is not None and gallery.pids is not None and queries.camids is not None  # they are in the names
     chosen = np.linspace(0, len(queries.names) - 1, QUERIES).astype(int)
     found = rank_lists(
         range(len(chosen)),

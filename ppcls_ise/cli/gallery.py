@@ -42,7 +42,7 @@ def _build(options: argparse.Namespace) -> None:
         extractor = make_extractor(config.model, config.index.batch_size)
     gallery, counts = update_gallery(config.index, extractor, lambda paths: tqdm(paths, unit="image"))
     done = ", ".join(f"{count} {name}" for name, count in counts._asdict().items() if count) or "nothing to do"
-    cameras = ", ".join(map(shown, gallery.cameras)) or "unknown"
+    cameras = ", ".join(shown(str(camera)) for camera in gallery.cameras) or "unknown"
     print(f"{config.index.index_dir}: {len(gallery)} images ({done}), {gallery.kind}, {gallery.dimension} numbers "
           f"each, cameras {cameras}; {time.time() - started:.1f} s")
     root = os.path.abspath(os.path.expanduser(config.index.image_root or ""))

@@ -97,7 +97,7 @@ def _print_table(query: str, matches: list[Match]) -> None:
 
     print(f"\n{shown(query)}\n{'rank':>6}  {'similarity':>10}  {'pid':>6}  {'camera':>6}  path")
     for rank, match in enumerate(matches, 1):
-        known = ["" if match.entry.get(key) is None else shown(match.entry[key]) for key in ("pid", "camid")]
+        known = ["" if match.entry.get(key) is None else shown(str(match.entry[key])) for key in ("pid", "camid")]
         print(f"{rank:6d}  {match.similarity:10.4f}  {known[0]:>6}  {known[1]:>6}  {shown(match.entry['path'])}")
     if not matches:
         print("        nothing as similar as IndexProcess.score_thres in these cameras")

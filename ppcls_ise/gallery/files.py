@@ -9,20 +9,24 @@ import json
 import os
 import re
 import time
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import faiss
 
 from ..errors import ISEError
+from ..files import replacing
+from .entries import Entry
 
 __all__ = ["current_generation", "locked", "make_folder", "next_id", "read_gallery", "write_gallery"]
 
 DESCRIPTION = "gallery.json"
 #: 1 had ids from 0; programs of its time cannot search others.
 FORMATS = 1, 2
-_GENERATION_FILE = re.compile(r"(index-\d+\.faiss|entries-\d+\.jsonl|gallery\.json)(\.new)?$")
+_GENERATION_FILE = re.compile(r"(index-\d+\.faiss|entries-\d+\.jsonl|gallery\.json)(\.[0-9a-f]{8})?(\.new)?$")
 
 
-def write_gallery(folder: str, description: dict, index, entries) -> int:
+def write_gallery(folder: str, description: dict[str, Any], index: faiss.Index, entries: Iterable[Entry]) -> int:
     """Write a gallery in place of what is in the folder; the caller holds :func:`locked` if others may write too.
 
     Returns:
@@ -38,7 +42,7 @@ def write_gallery(folder: str, description: dict, index, entries) -> int:
                        "as it was") from error
 
 
-def _write_files(folder, description, index, entries):
+def _write_files(folder: str, description: dict[str, Any], index: faiss.Index, entries: Iterable[Entry]) -> int:
     make_folder(folder)
     # Also above what a killed writer left: its files must not be taken for ours.
     last = max([int(number) for name in os.listdir(folder) for number in re.findall(r"-(\d+)\.", name)], default=0)
@@ -53,30 +57,30 @@ def _write_files(folder, description, index, entries):
     whole = {"format": FORMATS[-1], "generation": generation, **description,
              "files": {name: os.path.getsize(path) for name, path in zip(names, paths)}}
     target = os.path.join(folder, DESCRIPTION)
-    with open(target + ".new", "w", encoding="utf-8") as file:
+    with replacing(target, durable=True) as new, open(new, "w", encoding="utf-8") as file:
         json.dump(whole, file, indent=1)
-    _flush(target + ".new")
-    os.replace(target + ".new", target)
     for name in os.listdir(folder):
         if _GENERATION_FILE.match(name) and name not in (*names, DESCRIPTION):
             os.remove(os.path.join(folder, name))
     return generation
 
 
-def read_gallery(folder: str):
+def read_gallery(folder: str) -> tuple[dict[str, Any], faiss.Index, list[Entry]]:
     """Returns: the description, the faiss index and the list of entries.
 
     Raises:
         ISEError: if there is no gallery, or a file of it is missing or damaged.
     """
-    for attempt in range(3):
+    attempts = 3
+    while True:
+        attempts -= 1
         description = _description(folder)
         if description is None:
-            raise ISEError(f"{folder} holds no gallery ({DESCRIPTION}); deploy/python/build_gallery.py builds one")
+            raise ISEError(f"{folder} holds no gallery ({DESCRIPTION}); ise gallery builds one")
         try:
-            return (description, *_read_files(folder, description))
+            return description, *_read_files(folder, description)
         except FileNotFoundError as error:  # a writer may have replaced it since
-            if attempt == 2:
+            if not attempts:
                 raise ISEError(f"{folder}: {error.filename} is missing; build the gallery again") from error
             time.sleep(0.1)
 
@@ -104,7 +108,7 @@ def make_folder(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: str, patience: float = 60.0):
+def locked(folder: str, patience: float = 60.0) -> Iterator[None]:
     """Be the only writer; a killed one holds nothing.
 
     Raises:
@@ -127,7 +131,7 @@ def locked(folder: str, patience: float = 60.0):
         yield
 
 
-def _description(folder):
+def _description(folder: str) -> dict[str, Any] | None:
     path = os.path.join(folder, DESCRIPTION)
     try:
         with open(path, encoding="utf-8") as file:
@@ -147,7 +151,7 @@ def _description(folder):
                        "index_operation: new in an empty folder") from error
 
 
-def _read_files(folder, description):
+def _read_files(folder: str, description: dict[str, Any]) -> tuple[faiss.Index, list[Entry]]:
     paths = [os.path.join(folder, name) for name in description["files"]]
     for path, size in zip(paths, description["files"].values()):
         if os.path.getsize(path) != size:
@@ -162,7 +166,7 @@ def _read_files(folder, description):
         raise ISEError(f"{folder}: the gallery is damaged ({str(error).splitlines()[0]}); build it again") from error
 
 
-def _flush(path):
+def _flush(path: str) -> None:
     """To the disk itself: after a power cut gallery.json must not name files that the kernel still held."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ISEError
 from ..images.reading import file_digest, shown
-from .entries import check_entries
+from ..inference.extractor import FeatureExtractor
+from .entries import Entry, check_entries
 from .files import read_gallery, write_gallery
 
 __all__ = ["KINDS", "Gallery", "Match"]
@@ -25,12 +27,16 @@ IVF_PART, HNSW_CANDIDATES = 1 / 8, 128
 MOST_REMOVED = 1 / 3
 
 
+#: A number or a name.
+Camera = int | str
+
+
 class Match(NamedTuple):
     """A gallery image that was found."""
 
     id: int  #: never given to another image, not even by a gallery that takes this one's place
     similarity: float  #: cosine, in -1 .. 1
-    entry: dict  #: ``path`` and whatever else is known: ``pid``, ``camid``, ...
+    entry: Entry  #: ``path`` and whatever else is known: ``pid``, ``camid``, ...
 
 
 class Gallery:
@@ -55,8 +61,8 @@ class Gallery:
         ISEError: for an unknown kind, or rows and entries that do not fit.
     """
 
-    def __init__(self, features: np.ndarray, entries: Sequence[dict], kind: str = "Flat", image_root: str = "",
-                 model: str | None = None, first_id: int = 0):
+    def __init__(self, features: NDArray[np.float32], entries: Sequence[Entry], kind: str = "Flat",
+                 image_root: str = "", model: str | None = None, first_id: int = 0):
         if kind not in KINDS:
             raise ISEError(f"a gallery's index is {', '.join(KINDS)}, not {kind!r}")
         features = np.ascontiguousarray(features, np.float32)
@@ -64,9 +70,11 @@ class Gallery:
             raise ISEError(f"a gallery is built of features [N, D] with N at least 1, not {list(features.shape)}")
         self.kind, self.image_root, self.model = kind, os.path.abspath(image_root) if image_root else "", model
         self.dimension = features.shape[1]
-        self.entries: dict[int, dict] = {}
+        self.entries: dict[int, Entry] = {}
         self.generation = 0  # of the files it was read from or written to
-        self._next_id, self._ids, self._cameras = first_id, {}, None
+        self._next_id = first_id
+        self._ids: dict[str, int] = {}  # of paths
+        self._cameras: dict[Camera | None, NDArray[np.int64]] | None = None
         self._lock = threading.RLock()
         self._index = _new_index(kind, features)
         self.append(features, entries)
@@ -74,7 +82,7 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def append(self, features: np.ndarray, entries: Sequence[dict]) -> list[int]:
+    def append(self, features: NDArray[np.float32], entries: Sequence[Entry]) -> list[int]:
         """Add images; one whose path is in the gallery replaces it, of a path given twice the last counts.
 
         A file that is unchanged since (``digest``) is the same image: it keeps its id, and only what is known of it is
@@ -111,7 +119,7 @@ class Gallery:
             self._cameras = None
         return [numbers[path] for path in last]
 
-    def _is_same(self, path, entry):
+    def _is_same(self, path: str, entry: Entry) -> bool:
         known = self._ids.get(path)
         return known is not None and entry.get("digest") is not None \
             and self.entries[known].get("digest") == entry["digest"]
@@ -139,13 +147,13 @@ class Gallery:
         return [self._ids[path] for path in kept if path in self._ids]
 
     @property
-    def cameras(self) -> list:
+    def cameras(self) -> list[Camera]:
         """Cameras of the images, sorted; without None."""
         known = [camid for camid in self._by_camera() if camid is not None]
         return sorted(known, key=lambda camid: (isinstance(camid, str), camid))
 
-    def search(self, features: np.ndarray, k: int = 10, cameras: Collection | None = None,
-               not_cameras: Collection = (), threshold: float = -1.0) -> list[list[Match]]:
+    def search(self, features: NDArray[np.float32], k: int = 10, cameras: Collection[Camera] | None = None,
+               not_cameras: Collection[Camera] = (), threshold: float = -1.0) -> list[list[Match]]:
         """The most similar images of each query.
 
         Args:
@@ -205,7 +213,7 @@ class Gallery:
                            "again")
         return gallery
 
-    def check_model(self, extractor) -> None:
+    def check_model(self, extractor: FeatureExtractor) -> None:
         """Raises: ISEError: if the features of the gallery are of another model than the extractor's."""
         if self.dimension != extractor.dimension or None not in (self.model, extractor.model) \
                 and self.model != extractor.model:
@@ -228,23 +236,24 @@ class Gallery:
             raise ISEError(f"{shown(path)} is no longer the file that was added to the gallery; append it again")
         return path
 
-    def _kept_path(self, path):
+    def _kept_path(self, path: str) -> str:
         """One spelling of a path for each file: below ``image_root`` relative to it."""
         whole = os.path.normpath(os.path.join(self.image_root, path))
         below = os.path.join(self.image_root, "")
         return whole[len(below):] if self.image_root and whole.startswith(below) else whole
 
-    def _by_camera(self):
+    def _by_camera(self) -> dict[Camera | None, NDArray[np.int64]]:
         """camid -> ids."""
         with self._lock:
             if self._cameras is None:
-                cameras: dict = {}
+                cameras: dict[Camera | None, list[int]] = {}
                 for number, entry in self.entries.items():
                     cameras.setdefault(entry.get("camid"), []).append(number)
                 self._cameras = {camid: np.array(ids, np.int64) for camid, ids in cameras.items()}
             return self._cameras
 
-    def _allowed(self, cameras, not_cameras):
+    def _allowed(self, cameras: Collection[Camera] | None, not_cameras: Collection[Camera]
+                 ) -> NDArray[np.int64] | None:
         """int64 [n], ids that may be found; None for all."""
         if cameras is None and not not_cameras and self._index.ntotal == len(self):
             return None
@@ -252,7 +261,7 @@ class Gallery:
             ids for camid, ids in self._by_camera().items()
             if (cameras is None or camid in cameras) and camid not in not_cameras)])
 
-    def _parameters(self, allowed):
+    def _parameters(self, allowed: NDArray[np.int64] | None) -> faiss.SearchParameters | None:
         options = {} if allowed is None else {"sel": faiss.IDSelectorBatch(allowed)}
         if self.kind == "IVF":
             return faiss.SearchParametersIVF(nprobe=math.ceil(IVF_PART * self._index.nlist), **options)
@@ -260,14 +269,14 @@ class Gallery:
             return faiss.SearchParametersHNSW(efSearch=HNSW_CANDIDATES, **options)
         return faiss.SearchParameters(**options) if options else None
 
-    def _rebuild_graph(self):
+    def _rebuild_graph(self) -> None:
         ids = np.array(list(self.entries), np.int64)
         features = np.array([self._index.reconstruct(int(number)) for number in ids], np.float32)
         self._index = _new_index(self.kind, features.reshape(-1, self.dimension))
         self._index.add_with_ids(features.reshape(-1, self.dimension), ids)
 
 
-def _new_index(kind, features):
+def _new_index(kind: str, features: NDArray[np.float32]) -> faiss.Index:
     """An empty faiss index that keeps our ids, trained on the features where its kind learns."""
     dimension = features.shape[1]
     if kind == "IVF":  # has ids of its own; within an IDMap removal would break them

@@ -6,10 +6,12 @@ files, is one whose export was interrupted.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import yaml
 
 from ..errors import ISEError
+from ..files import replacing
 from ..images.reading import file_digest
 
 __all__ = ["check_file", "read_description", "write_description"]
@@ -17,7 +19,7 @@ __all__ = ["check_file", "read_description", "write_description"]
 NAME = "inference.yml"
 
 
-def read_description(model_dir: str) -> dict:
+def read_description(model_dir: str) -> dict[str, Any]:
     """``Global`` (may be empty) and ``PreProcess`` with ``transform_ops``.
 
     Raises:
@@ -38,12 +40,11 @@ def read_description(model_dir: str) -> dict:
         raise ISEError(f"{path} has no PreProcess.transform_ops; tools/export_model.py writes them") from None
 
 
-def write_description(model_dir: str, description: dict) -> str:
+def write_description(model_dir: str, description: dict[str, Any]) -> str:
     """Write it in place of the old one; a reader, or a kill, sees either, whole. Returns: its path."""
     path = os.path.join(model_dir, NAME)
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    with replacing(path) as new, open(new, "w", encoding="utf-8") as file:
         yaml.safe_dump(description, file, sort_keys=False)
-    os.replace(path + ".new", path)
     return path
 
 

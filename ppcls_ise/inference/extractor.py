@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import ISEError
@@ -45,7 +46,8 @@ class FeatureExtractor:
         similarity = extractor(["a.jpg"]) @ extractor(["b.jpg", "c.jpg"]).T
     """
 
-    def __init__(self, model_dir: str, runtime: str = "paddle", batch_size: int = 32, threads: int = 2, **options):
+    def __init__(self, model_dir: str, runtime: str = "paddle", batch_size: int = 32, threads: int = 2,
+                 **options: Any):
         if runtime not in RUNTIMES or batch_size < 1 or threads < 1:
             raise ISEError(f"runtime is {' or '.join(RUNTIMES)}, batch_size and threads are at least 1, not "
                            f"{runtime!r}, {batch_size!r}, {threads!r}")
@@ -54,6 +56,7 @@ class FeatureExtractor:
         file, key = (onnx_file(model_dir), "onnx") if runtime == "onnx" else (model_files(model_dir)[1], "model")
         description = read_description(model_dir)
         check_file(file, description["Global"].get(key))  # before it is loaded: Paddle dies of weights that do not fit
+        self._run: OnnxRuntime | PaddleRuntime
         if runtime == "onnx":
             self._run = OnnxRuntime(file, threads)
         else:
@@ -67,7 +70,7 @@ class FeatureExtractor:
             raise ISEError(f"{model_dir}: the model gives {self.dimension} numbers an image, inference.yml says "
                            f"{said}; export the model again")
 
-    def __call__(self, images: Sequence[ImageLike]) -> np.ndarray:
+    def __call__(self, images: Sequence[ImageLike]) -> NDArray[np.float32]:
         """Features of images.
 
         Args:
@@ -91,7 +94,7 @@ class FeatureExtractor:
         return features / norms
 
 
-def pixels(image: ImageLike) -> np.ndarray:
+def pixels(image: ImageLike) -> NDArray[np.uint8]:
     """uint8 [h, w, 3] RGB of a path, an opened image or such an array.
 
     Raises:

@@ -61,7 +61,7 @@ def write_onnx(model_dir: str) -> tuple[str, float, float]:
     return target, cosine, difference
 
 
-def _compare(first, second):
+def _compare(first: FeatureExtractor, second: FeatureExtractor) -> tuple[float, float]:
     noise = np.random.default_rng(0).integers(0, 256, (3, 64, 32, 3), dtype=np.uint8)
-    pairs = [(first(batch), second(batch)) for batch in (noise[:1], noise)]
+    pairs = [(first(batch), second(batch)) for batch in (list(noise[:1]), list(noise))]
     return (float(min((a * b).sum(1).min() for a, b in pairs)), float(max(np.abs(a - b).max() for a, b in pairs)))

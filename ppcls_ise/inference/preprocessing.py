@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import ISEError
 
 __all__ = ["Preprocessing"]
 
-_PILLOW = {"nearest": Image.NEAREST, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "box": Image.BOX,
-           "lanczos": Image.LANCZOS, "hamming": Image.HAMMING}
+_PILLOW = {name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic", "box", "lanczos",
+                                                              "hamming")}
 _OPENCV = {"nearest": "INTER_NEAREST", "bilinear": "INTER_LINEAR", "bicubic": "INTER_CUBIC", "area": "INTER_AREA",
            "lanczos": "INTER_LANCZOS4"}
 
@@ -25,7 +27,7 @@ class Preprocessing:
         ISEError: for any other transform, or one that makes no image of a fixed size.
     """
 
-    def __init__(self, transform_ops: Sequence[dict]):
+    def __init__(self, transform_ops: Sequence[dict[str, Any]]):
         steps = {name: dict(options or {}) for op in transform_ops for name, options in op.items()}
         names = list(steps)
         if names != ["ResizeImage", "NormalizeImage", "ToCHWImage"] or len(names) != len(transform_ops):
@@ -35,42 +37,44 @@ class Preprocessing:
         self._set_resize(**steps["ResizeImage"])
         self._table = _pixel_table(**steps["NormalizeImage"])
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Args: image uint8 [h, w, 3], RGB. Returns: float32 [3, H, W]."""
         pixels = self._resize(image)
         return np.stack([self._table[:, channel][pixels[..., channel]] for channel in range(3)])
 
-    def _set_resize(self, size=None, interpolation=None, backend="cv2", **others):
+    def _set_resize(self, size: int | Sequence[int] | None = None, interpolation: str | None = None,
+                    backend: str = "cv2", **others: object) -> None:
         others.pop("return_numpy", None)
         if others or not size:
             raise ISEError(f"ResizeImage of a deployed model has a size [width, height], not {', '.join(others)}")
-        size = (size, size) if isinstance(size, int) else tuple(size)
+        self.width, self.height = (size, size) if isinstance(size, int) else size
+        wanted = (self.width, self.height)
         backend, name = str(backend).lower(), str(interpolation or "bilinear").lower()
-        known = _PILLOW if backend == "pil" else _OPENCV
+        known = list(_PILLOW if backend == "pil" else _OPENCV)
         if name not in known:
             raise ISEError(f"ResizeImage.interpolation with backend {backend} is {', '.join(known)}, not {name}")
-        self.width, self.height = size
         if backend == "pil":
-            self._resize = lambda image: np.asarray(Image.fromarray(image).resize(size, known[name]))
+            self._resize = lambda image: np.asarray(Image.fromarray(image).resize(wanted, _PILLOW[name]))
         else:
             import cv2
 
-            self._resize = lambda image: cv2.resize(image, size, interpolation=getattr(cv2, known[name]))
+            self._resize = lambda image: cv2.resize(image, wanted, interpolation=getattr(cv2, _OPENCV[name]))
 
 
-def _pixel_table(scale=None, mean=None, std=None, order="chw", **others):
+def _pixel_table(scale: str | float | None = None, mean: Sequence[float] | None = None,
+                 std: Sequence[float] | None = None, order: str = "chw", **others: object) -> NDArray[np.float32]:
     """float32 [256, 3]: what a pixel value becomes in each channel, in PaddleClas's order of operations."""
     others.pop("channel_num", None)
     if order not in ("hwc", "") or others:
         raise ISEError("NormalizeImage of a deployed model has order hwc (before ToCHWImage) and scale, mean and std, "
                        f"not order {order!r}{''.join(', ' + key for key in others)}")
-    mean = np.float32([0.485, 0.456, 0.406] if mean is None else mean)
-    std = np.float32([0.229, 0.224, 0.225] if std is None else std)
+    means = np.array([0.485, 0.456, 0.406] if mean is None else mean, np.float32)
+    stds = np.array([0.229, 0.224, 0.225] if std is None else std, np.float32)
     values = np.arange(256, dtype=np.float32)[:, None]
-    return (values * _number(1 / 255 if scale is None else scale) - mean) / std
+    return (values * _number(1 / 255 if scale is None else scale) - means) / stds
 
 
-def _number(text):
+def _number(text: str | float) -> np.float32:
     """``1.0/255.0`` as PaddleClas's configs write it, or a number."""
     numerator, _, denominator = str(text).partition("/")
     try:

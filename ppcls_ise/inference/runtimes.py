@@ -4,8 +4,10 @@ from __future__ import annotations
 import os
 import platform
 import threading
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ISEError
 
@@ -87,7 +89,7 @@ class PaddleRuntime:
         self._output = self._predictor.get_output_handle(self._predictor.get_output_names()[0])
 
     @staticmethod
-    def _choose_onednn(config, wanted):
+    def _choose_onednn(config: Any, wanted: bool) -> None:
         if not wanted:
             if hasattr(config, "disable_mkldnn"):  # paddle 3, which has it on by default
                 config.disable_mkldnn()
@@ -95,7 +97,7 @@ class PaddleRuntime:
             config.set_mkldnn_cache_capacity(10)  # kernels of so many batch shapes; without a bound memory grows
             config.enable_mkldnn()
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         with self._lock:
             self._input.reshape(batch.shape)
             self._input.copy_from_cpu(batch)
@@ -128,5 +130,5 @@ class OnnxRuntime:
             raise ISEError(f"ONNX Runtime cannot load {file}: {str(error).strip()[-400:]}") from error
         self._name = self._session.get_inputs()[0].name
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._session.run(None, {self._name: batch})[0]

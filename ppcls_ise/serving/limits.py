@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..config.deployment import ServingSettings
@@ -19,10 +21,10 @@ LINGER = 4  # times the limit: so much of an upload is thrown away, so that its 
 class UploadGuard:
     """ASGI middleware: takes the whole body of a request before the application sees any of it."""
 
-    def __init__(self, app, limits: ServingSettings):
+    def __init__(self, app: ASGIApp, limits: ServingSettings):
         self.app, self.limits, self.waiting = app, limits, 0
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
@@ -35,7 +37,7 @@ class UploadGuard:
         finally:
             self.waiting -= 1
 
-    async def _guarded(self, scope, receive, send):
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self.limits.upload_bytes + MULTIPART
         too_large = f"an upload has at most {self.limits.max_upload_mb:g} MB"
         declared = dict(scope["headers"]).get(b"content-length", b"0")
@@ -52,17 +54,18 @@ class UploadGuard:
         if body is None:
             await _answer(send, 413, too_large)
             return
-        parts = [{"type": "http.request", "body": body, "more_body": False}]
+        parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def replay():
+        async def replay() -> Message:
             return parts.pop() if parts else await receive()
 
         await self.app(scope, replay, send)
 
 
-async def _read(receive, limit):
+async def _read(receive: Receive, limit: int) -> bytes | None:
     """The body, or None where it is larger than the limit."""
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -77,7 +80,7 @@ async def _read(receive, limit):
             return None if size > limit else b"".join(parts)
 
 
-async def _answer(send, status, message, headers=()):
+async def _answer(send: Send, status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
     body = json.dumps({"error": message}).encode()
     await send({"type": "http.response.start", "status": status, "headers": [
         (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"connection", b"close"),
@@ -85,33 +88,33 @@ async def _answer(send, status, message, headers=()):
     await send({"type": "http.response.body", "body": body})
 
 
-async def _too_many(scope, receive, send):
+async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         await _answer(send, 503, "too many connections; come again in a second", [(b"retry-after", b"1")])
 
 
-def patient_protocol(seconds: float, connections: int):
+def patient_protocol(seconds: float, connections: int) -> type[H11Protocol]:
     """uvicorn's protocol, with patience for the head of a request, where uvicorn itself would wait for ever, and a
     bound on open connections that answers as the interface promises, where uvicorn's own answers in plain text."""
 
     class Protocol(H11Protocol):
-        _timer = None
+        _timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             if len(self.connections) > connections:
                 self.app = _too_many
             self._watch()
 
-        def data_received(self, data):
+        def data_received(self, data: bytes) -> None:
             super().data_received(data)
             self._watch()
 
-        def connection_lost(self, exc):
+        def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             self._watch()
 
-        def _watch(self):
+        def _watch(self) -> None:
             """One timer from the first byte of a head (or the connection) to its end."""
             waiting = (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing()
             if waiting and self._timer is None:
@@ -120,15 +123,15 @@ def patient_protocol(seconds: float, connections: int):
                 self._timer.cancel()
                 self._timer = None
 
-        def _late(self):
+        def _late(self) -> None:
             self._timer = None
             if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
                 self._refuse(408, f"the request did not arrive within {seconds:g} seconds")
 
-        def send_400_response(self, msg):
+        def send_400_response(self, msg: str) -> None:
             self._refuse(400, msg)
 
-        def _refuse(self, status, message):
+        def _refuse(self, status: int, message: str) -> None:
             # In the middle of a body the application has the word; it sees the connection end.
             if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                 body = json.dumps({"error": message}).encode()

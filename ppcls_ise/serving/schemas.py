@@ -1,5 +1,7 @@
 """Bodies of the answers, for the interface's description."""
-from typing import Optional, Union
+from __future__ import annotations
+
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,8 +37,8 @@ class Entry(BaseModel):
     id: int = Field(ge=0, description="never given to another image")
     name: str = Field(description="of its file")
     picture: str = Field(description="its address, below that of the service")
-    pid: Union[int, str, None] = Field(None, description="identity, if known")
-    camid: Union[int, str, None] = Field(None, description="camera, if known")
+    pid: int | str | None = Field(None, description="identity, if known")
+    camid: int | str | None = Field(None, description="camera, if known")
 
 
 class Match(Entry):
@@ -59,7 +61,7 @@ class Health(BaseModel):
     cameras: list[str]
     index: str
     dimension: int
-    model: Optional[str]
+    model: str | None
     max_upload_mb: float
 
 
@@ -73,6 +75,6 @@ class Removed(BaseModel):
     images: int
 
 
-def errors(*statuses: int) -> dict:
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """``responses`` of a route for these statuses and those that any route may answer with."""
     return {status: {"model": Error, "description": STATUSES[status]} for status in sorted({*statuses, 500, 503})}

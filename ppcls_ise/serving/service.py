@@ -9,15 +9,20 @@ import math
 import os
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..config.deployment import ServingSettings
 from ..errors import ISEError
+from ..files import replacing
 from ..gallery import Gallery
-from ..gallery.entries import number_or_name
+from ..gallery.entries import Entry, number_or_name
 from ..gallery.files import current_generation, locked
+from ..gallery.gallery import Camera
 from ..images.reading import file_digest, read_image, shown, to_rgb
 from ..inference import FeatureExtractor
 
@@ -55,7 +60,7 @@ class SearchService:
         self._looked, self._refreshing = time.monotonic(), threading.Lock()
 
     def search(self, data: bytes, k: int, threshold: float, cameras: str | None = None,
-               not_cameras: str | None = None) -> dict:
+               not_cameras: str | None = None) -> dict[str, Any]:
         """The most similar images of an uploaded one.
 
         Args:
@@ -75,7 +80,7 @@ class SearchService:
         return {"matches": [{**self._shown(match.entry), "similarity": round(match.similarity, 6)}
                             for match in matches]}
 
-    def append(self, data: bytes, pid: int | None, camid: str | None) -> dict:
+    def append(self, data: bytes, pid: int | None, camid: str | None) -> dict[str, Any]:
         """Keep an uploaded image in the gallery, camera as text; the same pixels again replace it.
 
         Raises:
@@ -91,13 +96,12 @@ class SearchService:
         entry = {"path": path, **{key: value for key, value in (("pid", pid), ("camid", camera)) if value is not None}}
         with self._exclusive() as gallery, self._kept(gallery, path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path + ".new", "wb") as target:
+            with replacing(path) as new, open(new, "wb") as target:
                 target.write(file.getvalue())
-            os.replace(path + ".new", path)
             ids = gallery.append(feature, [{**entry, "digest": file_digest(path)}])
         return {"id": ids[0], "images": len(gallery)}
 
-    def remove(self, number: int) -> dict:
+    def remove(self, number: int) -> dict[str, Any]:
         """Take an image out; an uploaded one is deleted from the disk.
 
         Raises:
@@ -110,11 +114,11 @@ class SearchService:
                 gallery.remove([number])
         return {"removed": number, "images": len(gallery)}
 
-    def page(self, start: int, count: int, camera: str | None) -> dict:
+    def page(self, start: int, count: int, camera: str | None) -> dict[str, Any]:
         """A part of the gallery, in the order it was built; camera as text, None for all."""
         gallery = self._current()
         entries = [entry for entry in list(gallery.entries.values())
-                   if camera is None or _text(entry.get("camid")) == camera]
+                   if camera is None or entry.get("camid") is not None and _text(entry["camid"]) == camera]
         return {"images": len(entries), "start": start,
                 "entries": [self._shown(entry) for entry in entries[start:start + count]]}
 
@@ -138,14 +142,14 @@ class SearchService:
         image.save(buffer, "JPEG", quality=85)
         return buffer.getvalue()
 
-    def health(self) -> dict:
+    def health(self) -> dict[str, Any]:
         """What is served."""
         gallery = self._current()
         return {"status": "ok", "images": len(gallery), "cameras": [_text(camid) for camid in gallery.cameras],
                 "index": gallery.kind, "dimension": gallery.dimension, "model": self.extractor.model,
                 "max_upload_mb": self.limits.max_upload_mb}
 
-    def decode(self, data: bytes) -> np.ndarray:
+    def decode(self, data: bytes) -> NDArray[np.uint8]:
         """uint8 [h, w, 3] RGB of an upload; what it is, its content tells.
 
         Raises:
@@ -170,24 +174,24 @@ class SearchService:
         raise RefusedError(413, f"the image has {size[0]} x {size[1]} pixels, more than {self.limits.max_megapixels:g} "
                                 "megapixels")
 
-    def _feature(self, pixels):
+    def _feature(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
             return self.extractor([pixels])
         except ISEError as error:
             logger.warning("an upload of %d x %d pixels: %s", pixels.shape[1], pixels.shape[0], error)
             raise RefusedError(422, "the model gives this image no feature that can be compared") from None
 
-    def _shown(self, entry):
+    def _shown(self, entry: Entry) -> dict[str, Any]:
         """An entry for clients: not where its file lies."""
         known = {key: _presentable(value) for key, value in entry.items() if key not in ("path", "digest")}
         return {**known, "name": shown(os.path.basename(entry["path"])), "picture": f"gallery/{entry['id']}/picture"}
 
-    def _opened(self):
+    def _opened(self) -> Gallery:
         gallery = Gallery.open(self.index_dir)
         gallery.check_model(self.extractor)
         return gallery
 
-    def _current(self):
+    def _current(self) -> Gallery:
         """The gallery as it is on disk, looked at once a second."""
         if time.monotonic() - self._looked > 1 and self._refreshing.acquire(blocking=False):
             try:
@@ -202,7 +206,7 @@ class SearchService:
         return self.gallery
 
     @contextlib.contextmanager
-    def _exclusive(self):
+    def _exclusive(self) -> Iterator[Gallery]:
         """The newest gallery, while nobody else may change it."""
         try:
             with self._refreshing, locked(self.index_dir, self.limits.answer_seconds / 2):
@@ -215,7 +219,7 @@ class SearchService:
                                ) from error
 
     @contextlib.contextmanager
-    def _kept(self, gallery, path):
+    def _kept(self, gallery: Gallery, path: str) -> Iterator[None]:
         """Keep the changes of the block on disk, or none of them; then the upload ``path`` is there if it is known."""
         try:
             yield
@@ -227,25 +231,25 @@ class SearchService:
             raise
         self._tidy(path)
 
-    def _tidy(self, path):
+    def _tidy(self, path: str) -> None:
         uploaded = os.path.dirname(path) == os.path.join(self.index_dir, UPLOADS)
         if uploaded and not self.gallery.ids_of([path]):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
 
 
-def _text(camid):
+def _text(camid: Camera) -> str:
     """A camera as clients name it."""
-    return shown(camid) if camid is not None else None
+    return shown(str(camid))
 
 
-def _named(text, cameras):
+def _named(text: str, cameras: list[Camera]) -> list[Camera]:
     """Those of the cameras that a field of a form names."""
     names = {text.strip()} | {part.strip() for part in text.split(",")}
     return [camid for camid in cameras if _text(camid).strip() in names]
 
 
-def _presentable(value):
+def _presentable(value: Any) -> Any:
     """What a list of the user's says of an image, as JSON that any client can read."""
     if isinstance(value, dict):
         return {shown(key): _presentable(inner) for key, inner in value.items()}

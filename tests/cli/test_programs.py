@@ -3,10 +3,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -242,10 +238,10 @@ def test_a_gallery_of_another_model_is_not_searched(run, export_model):
     ("gallery", "IndexProcess.index_methd=IVF", "index_methd is no known key, did you mean index_method"),
     ("gallery", "Global.use_onx=True", "Global.use_onx is no known key, did you mean use_onnx"),
     ("search", "Search.other_camera=True", "Search.other_camera is no known key, did you mean other_cameras"),
-    ("gallery", "IndexProcess.batch_size=many", "IndexProcess.batch_size is a whole number above 0 or null"),
+    ("gallery", "IndexProcess.batch_size=many", "batch_size is a whole number above 0 or null, not .many."),
     ("search", "IndexProcess.return_k=0", "IndexProcess.return_k is a whole number above 0"),
     ("search", "IndexProcess.score_thres=high", "IndexProcess.score_thres is a cosine"),
-    ("gallery", "IndexProcess.index_dir=2024", "IndexProcess.index_dir is a text .a folder 2024 is ./2024.*, not 2024"),
+    ("gallery", "IndexProcess.index_dir=2024", "IndexProcess.index_dir is a text .a folder 2024 is ./2024."),
     ("gallery", "IndexProcess.columns=path", "IndexProcess.columns is a list of names"),
     ("search", "Search.json=True", "Search.json is a file to write"),
     ("search", "Search.picture=/nowhere/a.png", "Search.picture is a file to write, in a folder that is there"),
@@ -274,42 +270,3 @@ def test_a_line_of_json_that_is_of_no_use_is_named(run, tmp_path, line, message)
     (tmp_path / "list.jsonl").write_text(line)
     with pytest.raises(SystemExit, match=f"list.jsonl, line 1.*{message}" if "line" not in message else message):
         run("gallery", f"IndexProcess.data_file={tmp_path / 'list.jsonl'}")
-
-
-BUILDER = """
-import sys
-import numpy as np
-from ppcls_ise.cli.main import command
-from ppcls_ise.gallery import Gallery
-from ppcls_ise.gallery.files import locked
-rows = np.random.default_rng(0).normal(size=(20000, 64)).astype("float32")
-gallery = Gallery(rows / np.linalg.norm(rows, axis=1, keepdims=True), [{"path": str(i)} for i in range(20000)])
-print("writing", flush=True)
-while True:
-    with locked(sys.argv[1]):
-        gallery.save(sys.argv[1])
-"""
-
-
-@pytest.mark.slow
-def test_kill_during_a_build_leaves_a_whole_gallery(tmp_path):
-    folder = str(tmp_path)
-    old = np.eye(4, 64, dtype=np.float32)
-    Gallery(old, [{"path": str(i)} for i in range(4)]).save(folder)
-    leftovers = 0
-    for attempt in range(10):
-        process = subprocess.Popen([sys.executable, "-c", BUILDER, folder], cwd=ROOT, stdout=subprocess.PIPE,
-                                   env={**os.environ, "PYTHONPATH": str(ROOT)})
-        process.stdout.readline()
-        time.sleep(0.002 + 0.017 * attempt)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        leftovers += len(os.listdir(folder)) > 4
-        gallery = Gallery.open(folder)
-        assert len(gallery) in (4, 20000)
-        query = np.zeros((1, 64), np.float32)
-        query[0, 0] = 1
-        assert len(gallery.search(query, k=3)[0]) == 3
-    assert leftovers > 2  # it was hit in the middle, not between builds
-    Gallery(old, [{"path": str(i)} for i in range(4)]).save(folder)
-    assert len(os.listdir(folder)) == 4 and len(Gallery.open(folder)) == 4

@@ -1,4 +1,6 @@
 """Two processes, through gloo on the CPU."""
+import sys
+
 import numpy as np
 import pytest
 from clustering.twins import features
@@ -89,3 +91,15 @@ def test_an_image_that_one_process_cannot_read_is_named_on_all(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     for rank in (0, 1):
         assert (tmp_path / f"told_{rank}.txt").read_text() == "[0, 1]\nspoilt.jpg is no readable image"
+
+
+def test_the_installed_command_in_several_processes(tmp_path):
+    """``python -m paddle.distributed.launch ise train ...`` where pip has put the command."""
+    command = tmp_path / "ise"
+    command.write_text(f"#!{sys.executable}\nimport sys\nfrom ppcls_ise.cli.main import main\nsys.exit(main())\n")
+    command.chmod(0o755)
+    result = launch(command, "train", "-c", "ISE_demo.yaml", "-o", "Global.protocol=none", cwd=tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    for process in (0, 1):
+        log = (tmp_path / f"log/workerlog.{process}").read_text().splitlines()
+        assert log[-1].startswith("error: Global.protocol is ") or process == 1 and not log  # ended by the launcher
