@@ -6,11 +6,13 @@ import hashlib
 import json
 import mmap
 import os
-from typing import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 import PIL
+from numpy.typing import NDArray
 
 from ..errors import ISEError
 from ..files import replacing
@@ -24,6 +26,11 @@ DEFAULT_FOLDER = os.path.join("~", ".cache", "ppcls_ise")
 CACHE_FORMAT = 1
 _GB = 1e9
 
+Pixels = NDArray[np.uint8]
+Read = Callable[[str], Pixels]
+Log = Callable[[str], None]
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+
 
 class Crops:
     """uint8 crops [N, H, W, 3] of one size, and the files that are no readable image.
@@ -36,17 +43,17 @@ class Crops:
         in_memory: reading hardly ever waits for a disk.
     """
 
-    def __init__(self, pixels: np.ndarray, unreadable: dict[int, str], in_memory: bool):
+    def __init__(self, pixels: Pixels, unreadable: dict[int, str], in_memory: bool):
         pixels.flags.writeable = False  # a transform that works in place must not change what the next epoch reads
         self.pixels, self.unreadable, self.in_memory = pixels, unreadable, in_memory
 
 
-def make_crops(images: ImageList, read: Callable[[str], np.ndarray], recipe: str, size: tuple[int, int], cache: str,
-               folder: str | None, log: Callable[[str], None], progress: Callable = iter) -> Crops:
+def make_crops(image_list: ImageList, read: Read, recipe: str, size: tuple[int, int], cache: str, folder: str | None,
+               log: Log, progress: Progress = iter) -> Crops:
     """Read every image once.
 
     Args:
-        images: N images.
+        image_list: N images.
         read: path -> uint8 [H, W, 3] of ``size``; may raise ISEError.
         recipe: everything but the files that decides the pixels; part of the name of the file.
         size: (H, W).
@@ -54,13 +61,13 @@ def make_crops(images: ImageList, read: Callable[[str], np.ndarray], recipe: str
         folder: of the file of ``disk``; default ``~/.cache/ppcls_ise``. It is kept and used again by all processes
             and later runs, until an image's size, date or permissions change, or Pillow, OpenCV or
             :data:`CACHE_FORMAT`.
-        log: told the size beforehand.
+        log: called with a line on the size before the work begins.
         progress: wraps the iteration over the images' results.
 
     Raises:
         ISEError: if the memory or the disk does not suffice.
     """
-    shape = (len(images.names), *size, 3)
+    shape = (len(image_list.names), *size, 3)
     need = int(np.prod(shape))
     if cache == "ram":
         free, processes = available_memory(), int(os.environ.get("PADDLE_LOCAL_SIZE", 1))
@@ -72,14 +79,14 @@ def make_crops(images: ImageList, read: Callable[[str], np.ndarray], recipe: str
             "processes")
         # Anonymous shared pages and not /dev/shm, which is 64 MB in many containers.
         pixels = np.frombuffer(mmap.mmap(-1, max(need, 1)), np.uint8, need).reshape(shape)
-        unreadable = _fill(pixels, images, read, progress)
+        unreadable = _fill(pixels, image_list, read, progress)
         return Crops(pixels, unreadable, in_memory=True)
-    return _on_disk(images, read, recipe, shape, folder, log, progress)
+    return _on_disk(image_list, read, recipe, shape, folder, log, progress)
 
 
-def _fill(pixels, images, read, progress):
+def _fill(pixels: Pixels, image_list: ImageList, read: Read, progress: Progress) -> dict[int, str]:
     unreadable = {}
-    paths = (images.path(row) for row in range(len(images.names)))
+    paths = (image_list.path(row) for row in range(len(image_list.names)))
     for row, crop in enumerate(progress(threaded(read, paths))):
         if isinstance(crop, ISEError):
             unreadable[row] = str(crop)
@@ -88,18 +95,19 @@ def _fill(pixels, images, read, progress):
     return unreadable
 
 
-def _on_disk(images, read, recipe, shape, folder, log, progress):
+def _on_disk(image_list: ImageList, read: Read, recipe: str, shape: tuple[int, ...], folder: str | None, log: Log,
+             progress: Progress) -> Crops:
     folder = os.path.expanduser(folder or DEFAULT_FOLDER)
     need = int(np.prod(shape))
     try:
         os.makedirs(folder, exist_ok=True)
-        stem = os.path.join(folder, f"crops_{_fingerprint(images, recipe, shape)}")
+        stem = os.path.join(folder, f"crops_{_fingerprint(image_list, recipe, shape)}")
         with _locked(stem + ".lock"):  # the first process makes the file, the others wait for it
             if os.path.isfile(stem + ".json"):
                 log(f"cache: disk, {need / _GB:.2f} GB in {stem}.bin, made by an earlier process")
             else:
                 log(f"cache: disk, {need / _GB:.2f} GB for {shape[0]} crops of {shape[1]} x {shape[2]} in {stem}.bin")
-                _write(stem, images, read, shape, progress)
+                _write(stem, image_list, read, shape, progress)
         with open(stem + ".json", encoding="utf-8") as file:
             unreadable = {int(row): message for row, message in json.load(file)["unreadable"].items()}
         # The kernel keeps what has been read, where there is room for it.
@@ -110,26 +118,26 @@ def _on_disk(images, read, recipe, shape, folder, log, progress):
                        "to another folder, or cache: none") from error
 
 
-def _write(stem, images, read, shape, progress):
+def _write(stem: str, image_list: ImageList, read: Read, shape: tuple[int, ...], progress: Progress) -> None:
     with replacing(stem + ".bin") as new:
         with open(new, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))  # a full disk is an error now, not a crash later
         pixels = np.memmap(new, np.uint8, "r+", shape=shape)
-        unreadable = _fill(pixels, images, read, progress)
+        unreadable = _fill(pixels, image_list, read, progress)
         pixels.flush()
     # Last: it says that the other is whole.
     with replacing(stem + ".json") as new, open(new, "w", encoding="utf-8") as file:
         json.dump({"shape": shape, "unreadable": unreadable}, file)
 
 
-def _fingerprint(images, recipe, shape):
+def _fingerprint(image_list: ImageList, recipe: str, shape: tuple[int, ...]) -> str:
     # Another Pillow or OpenCV may decode or resize to other pixels.
     made_by = f"format {CACHE_FORMAT}, Pillow {PIL.__version__}, OpenCV {cv2.__version__}"
-    content = f"{made_by}\n{os.path.realpath(images.root)}\n{recipe}\n{shape}"
+    content = f"{made_by}\n{os.path.realpath(image_list.root)}\n{recipe}\n{shape}"
     digest = hashlib.sha256(content.encode("utf-8", "backslashreplace"))
-    for row, name in enumerate(images.names):
+    for row, name in enumerate(image_list.names):
         try:
-            status = os.stat(images.path(row))
+            status = os.stat(image_list.path(row))
             stamp = f"{status.st_size} {status.st_ctime_ns}"  # changes with content, name and permissions
         except OSError as error:
             stamp = str(error.errno)
@@ -138,7 +146,7 @@ def _fingerprint(images, recipe, shape):
 
 
 @contextlib.contextmanager
-def _locked(path):
+def _locked(path: str) -> Iterator[None]:
     import fcntl  # not on Windows, where the other caches work
 
     with open(path, "w") as file:
@@ -147,7 +155,7 @@ def _locked(path):
 
 
 def available_memory() -> int | None:
-    """Bytes that programs can still take, by the kernel and the container's limit; None where neither tells."""
+    """Bytes that programs can still take, by the kernel and the container's limit; None where neither says."""
     found = []
     with contextlib.suppress(OSError, StopIteration):
         with open("/proc/meminfo") as lines:

@@ -2,17 +2,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import ISEError
 from .listing import MARKET_PATTERN, neighbourhood
 
-__all__ = ["LAYOUTS", "SPLITS", "Layout", "Split", "find_layout"]
+__all__ = ["LAYOUTS", "SPLITS", "Layout", "SplitFiles", "find_layout"]
 
 SPLITS = ("train", "query", "gallery")
 
 
-class Split(NamedTuple):
+class SplitFiles(NamedTuple):
     """One split of a layout: where it is, and its published size (junk of pid -1 not counted)."""
 
     source: str | tuple[str, ...]  #: folder or list files below the root, ``cls_label_path`` of list_images
@@ -32,23 +33,25 @@ class Layout(NamedTuple):
 
     title: str
     reference: str
-    train: Split
-    query: Split
-    gallery: Split
+    train: SplitFiles
+    query: SplitFiles
+    gallery: SplitFiles
     pattern: str = MARKET_PATTERN
 
 
-def _market_like(title, reference, *sizes, folders=("bounding_box_train", "query", "bounding_box_test")):
+def _market_like(title: str, reference: str, *sizes: tuple[int | None, int | None],
+                 folders: Sequence[str] = ("bounding_box_train", "query", "bounding_box_test")) -> Layout:
     """Market-1501's folders and naming; ``sizes`` are (images, identities) of train, query and gallery."""
     sizes = sizes or ((None, None),) * 3
-    return Layout(title, reference, *(Split(folder, *size) for folder, size in zip(folders, sizes)))
+    train, query, gallery = (SplitFiles(folder, *size) for folder, size in zip(folders, sizes))
+    return Layout(title, reference, train, query, gallery)
 
 
-def _msmt17(version, train_dir, test_dir):
+def _msmt17(version: str, train_dir: str, test_dir: str) -> Layout:
     return Layout(
         f"MSMT17 {version}", _WEI,
-        Split(("list_train.txt", "list_val.txt"), 32621, 1041, train_dir),
-        Split("list_query.txt", 11659, 3060, test_dir), Split("list_gallery.txt", 82161, 3060, test_dir),
+        SplitFiles(("list_train.txt", "list_val.txt"), 32621, 1041, train_dir),
+        SplitFiles("list_query.txt", 11659, 3060, test_dir), SplitFiles("list_gallery.txt", 82161, 3060, test_dir),
         r"(?P<pid>\d+)_\d+_(?P<camid>\d+)")
 
 
@@ -83,18 +86,18 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
 }
 
 
-def find_layout(name: str, root: str, split: str) -> tuple[Layout, Split]:
+def find_layout(name: str, root: str, split: str | None) -> tuple[Layout, SplitFiles]:
     """The form in which data set ``name`` lies in the folder ``root``, and its ``split`` (one of :data:`SPLITS`).
 
     Raises:
-        ISEError: if a name is not known, or the folder has none of the set's forms; tells what was looked for and
+        ISEError: if a name is not known, or the folder has none of the set's forms; names what was looked for and
             what is there.
     """
     for key, value, known in (("layout", name, LAYOUTS), ("split", split, SPLITS)):
         if value not in known:
             raise ISEError(f"{key}: {value} is none of {', '.join(known)}")
     root = os.path.expanduser(root)
-    forms = {layout: getattr(layout, split) for layout in LAYOUTS[name]}
+    forms: dict[Layout, SplitFiles] = {layout: layout._asdict()[str(split)] for layout in LAYOUTS[name]}
     for layout, part in forms.items():
         if _holds(root, part):
             return layout, part
@@ -107,5 +110,5 @@ def find_layout(name: str, root: str, split: str) -> tuple[Layout, Split]:
                    f"{neighbourhood(root)}{hint}")
 
 
-def _holds(root, split):
+def _holds(root: str, split: SplitFiles) -> bool:
     return all(os.path.exists(os.path.join(root, part)) for part in split.parts)

@@ -1,15 +1,16 @@
-"""Which images a split holds, and what their names tell of identity and camera."""
+"""Which images a split holds, and what their names say of identity and camera."""
 from __future__ import annotations
 
 import os
 import re
 import zlib
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ISEError
+from ..errors import ISEError, some
 from .reading import shown
 
 __all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "identified_list", "identify", "list_images"]
@@ -27,9 +28,9 @@ class ImageList(NamedTuple):
 
     root: str
     names: list[str]  #: paths relative to ``root``
-    pids: np.ndarray | None  #: int64 [N], identities; 0 is a distractor, -1 junk. None: not known
-    camids: np.ndarray | None  #: int64 [N], cameras. None: not known
-    cameras: tuple[str, ...] | None = None  #: name of camera 0, 1, ... where the file names tell no numbers
+    pids: NDArray[np.int64] | None  #: int64 [N], identities; 0 is a distractor, -1 junk. None: not known
+    camids: NDArray[np.int64] | None  #: int64 [N], cameras. None: not known
+    cameras: tuple[str, ...] | None = None  #: name of camera 0, 1, ... where the file names hold no numbers
 
     def path(self, index: int) -> str:
         """File of image ``index``."""
@@ -39,10 +40,11 @@ class ImageList(NamedTuple):
         """CRC-32 of the names in their order: lists of one checksum are taken to hold the same images."""
         return zlib.crc32("\n".join(self.names).encode("utf-8", "surrogateescape"))  # a name may be any bytes
 
-    def take(self, rows) -> ImageList:
+    def take(self, rows: NDArray[np.int64]) -> ImageList:
         """The images ``rows``, in that order."""
-        return ImageList(self.root, [self.names[row] for row in rows], *(
-            None if ids is None else ids[rows] for ids in (self.pids, self.camids)), self.cameras)
+        return self._replace(names=[self.names[row] for row in rows],
+                             pids=None if self.pids is None else self.pids[rows],
+                             camids=None if self.camids is None else self.camids[rows])
 
     def camera(self, index: int) -> str | None:
         """Name or number of the camera of image ``index``, None where it is not known."""
@@ -51,9 +53,9 @@ class ImageList(NamedTuple):
         return str(self.camids[index]) if self.cameras is None else self.cameras[self.camids[index]] or None
 
 
-def list_images(image_root: str, cls_label_path=".", image_dir: str = "", pattern: str | None = MARKET_PATTERN,
-                keep_junk: bool = False, called: str | None = None) -> ImageList:
-    """List a split of a data set by what its file names tell.
+def list_images(image_root: str, cls_label_path: str | Sequence[str] = ".", image_dir: str = "",
+                pattern: str | None = MARKET_PATTERN, keep_junk: bool = False, called: str | None = None) -> ImageList:
+    """List a split of a data set, and what its file names say.
 
     Args:
         image_root: folder of the data set.
@@ -71,10 +73,10 @@ def list_images(image_root: str, cls_label_path=".", image_dir: str = "", patter
         ISEError: if the folder or list is missing or empty, or a name does not match.
     """
     root = os.path.expanduser(image_root)
-    images = identified_list(root, _names(root, cls_label_path, image_dir), pattern, called)
-    if images.pids is None or keep_junk:
-        return images
-    return images.take(np.flatnonzero(images.pids != JUNK))
+    image_list = identified_list(root, _names(root, cls_label_path, image_dir), pattern, called)
+    if image_list.pids is None or keep_junk:
+        return image_list
+    return image_list.take(np.flatnonzero(image_list.pids != JUNK))
 
 
 def identified_list(root: str, names: list[str], pattern: str | None, called: str | None = None,
@@ -140,13 +142,13 @@ def _search(names: list[str], pattern: str, called: str, everywhere: bool
     missed = [name for name, match in zip(names, matches) if match is None]
     if everywhere and missed:
         raise ISEError(f"{shown(missed[0])} does not match {called} ({len(missed)} of {len(names)} images do not); "
-                       "repair it, or set it to null if the names tell nothing")
+                       "repair it, or set it to null if the names say nothing")
     return list(expression.groupindex), matches
 
 
-def _names(root, split, image_dir):
+def _names(root: str, split: str | Sequence[str], image_dir: str) -> list[str]:
     """Sorted paths below ``root`` of one split: a folder, walked, or list files relative to ``image_dir``."""
-    if isinstance(split, (list, tuple)):
+    if not isinstance(split, (str, os.PathLike)):
         return sorted(path for part in split for path in _names(root, part, image_dir))
     source = os.path.normpath(os.path.join(root, split))
     if os.path.isfile(source):
@@ -161,7 +163,7 @@ def _names(root, split, image_dir):
     return sorted(names)
 
 
-def _lines(path):
+def _lines(path: str) -> list[str]:
     """Paths in a list file: a line less the integers at its end."""
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as lines:
@@ -170,9 +172,9 @@ def _lines(path):
         raise ISEError(f"list file {path} cannot be read: {error}") from error
 
 
-def _walk(folder):
+def _walk(folder: str) -> Iterator[str]:
     """Image files below ``folder``, links to folders followed, each folder once: links may form loops."""
-    def refuse(error):
+    def refuse(error: OSError) -> None:
         raise ISEError(f"folder {shown(error.filename)} cannot be read: {error.strerror}") from error
 
     seen = set()
@@ -186,7 +188,7 @@ def _walk(folder):
         yield from (os.path.join(place, name) for name in files if name.lower().endswith(SUFFIXES))
 
 
-def _integers(texts, names, called):
+def _integers(texts: list[Any], names: list[str], called: str) -> NDArray[np.int64]:
     try:
         return np.array([int(text) for text in texts], np.int64)
     except OverflowError:
@@ -199,7 +201,7 @@ def _integers(texts, names, called):
                        "integer") from None
 
 
-def _cameras(texts):
+def _cameras(texts: list[Any]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
     """Camera ids, and their names if they are no numbers."""
     if all(re.fullmatch(r"\d{1,18}", text or "") for text in texts):
         return np.array([int(text) for text in texts], np.int64), None
@@ -218,5 +220,4 @@ def neighbourhood(folder: str, limit: int = 8) -> str:
         entries = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in os.scandir(folder))
     except OSError as error:
         return f"  {shown(folder)} cannot be read: {error.strerror}"
-    more = f", ... ({len(entries)} in all)" if len(entries) > limit else ""
-    return f"  in {shown(os.path.abspath(folder))}: {shown(', '.join(entries[:limit])) or 'nothing'}{more}"
+    return f"  in {shown(os.path.abspath(folder))}: {shown(some(entries, limit)) if entries else 'nothing'}"

@@ -5,22 +5,26 @@ import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ..errors import ISEError
 
 __all__ = ["file_digest", "read_image", "shown", "threaded", "to_rgb"]
 
-ADVICE = "; mend it, take it out of the folder, or set on_bad_image: skip in the data set"
+ADVICE = "; repair it, take it out of the folder, or set on_bad_image: skip in the data set"
 _ROTATION = 0x0112  # EXIF tag
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-def read_image(path: str) -> np.ndarray:
+
+def read_image(path: str) -> NDArray[np.uint8]:
     """Decode an image file.
 
     Grey, palette and CMYK images become RGB, 16-bit ones keep their upper 8 bits, an EXIF rotation is applied, and
@@ -69,7 +73,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def file_digest(path: str) -> str:
-    """What tells a file from every other: the first 16 hexadecimal digits of its SHA-256.
+    """What distinguishes a file from every other: the first 16 hexadecimal digits of its SHA-256.
 
     Raises:
         ISEError: if it cannot be read.
@@ -85,7 +89,7 @@ def file_digest(path: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _require_file(path):
+def _require_file(path: str) -> None:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("no regular file")  # opening a pipe would wait for ever
 
@@ -95,14 +99,15 @@ def shown(path: str) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def threaded(function: Callable, items: Iterable, threads: int | None = None) -> Iterator:
+def threaded(function: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
+             ) -> Iterator[Result | ISEError]:
     """Results of ``function`` in the order of ``items``; an :class:`ISEError` it raises is yielded in its place.
 
     Threads suffice for images: Pillow lets go of the interpreter while it decodes and resizes. Only a few results per
     thread are held at a time.
     """
     threads = threads or min(8, os.cpu_count() or 1)
-    waiting: deque = deque()
+    waiting: deque[Future[Result | ISEError]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
             waiting.append(pool.submit(_outcome, function, item))
@@ -112,7 +117,7 @@ def threaded(function: Callable, items: Iterable, threads: int | None = None) ->
             yield waiting.popleft().result()
 
 
-def _outcome(function, item):
+def _outcome(function: Callable[[Item], Result], item: Item) -> Result | ISEError:
     try:
         return function(item)
     except ISEError as error:

@@ -1,13 +1,19 @@
 """What a clustering did to the identities: the two errors ISE is about, counted."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+__all__ = ["cluster_report"]
 
 QUANTILES = {"size_min": 0.0, "size_q25": 0.25, "size_median": 0.5, "size_q75": 0.75, "size_max": 1.0}
 
 
-def cluster_report(labels, pids=None, camids=None, previous=None) -> dict:
+def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: ArrayLike | None = None,
+                   previous: ArrayLike | None = None) -> dict[str, float]:
     """Describe pseudo labels, and where identities are known compare them with these.
 
     Clustering makes two errors (Zhang et al., CVPR 2022, arXiv 2204.06892): it *mixes* identities in one cluster, and
@@ -21,7 +27,7 @@ def cluster_report(labels, pids=None, camids=None, previous=None) -> dict:
         previous: ``[N]`` int, the labels of the clustering before, or None.
 
     Returns:
-        dict, name -> int or float, in this order (lines that cannot be told are left out):
+        dict, name -> int or float, in this order (what is not known is left out):
             - ``clusters``, ``outliers``: how many.
             - ``size_min``, ``size_q25``, ``size_median``, ``size_q75``, ``size_max``: images in a cluster.
             - ``ari_to_last``: adjusted Rand index against ``previous``; 1 = the same clusters.
@@ -43,15 +49,13 @@ def cluster_report(labels, pids=None, camids=None, previous=None) -> dict:
         >>> report["clusters"], report["purity"], report["mixed"], report["split"]
         (2, 0.75, 0.5, 0.5)
     """
-    arrays = [None if array is None else np.asarray(array) for array in (labels, pids, camids, previous)]
-    for name, array in zip(("pids", "camids", "previous"), arrays[1:]):
-        if array is not None and array.shape != arrays[0].shape:
-            raise ValueError(f"{len(arrays[0])} labels need as many {name}, got {list(array.shape)}")
-    labels, pids, camids, previous = arrays
+    labels = np.asarray(labels)
+    pids, camids, previous = (_as_many(labels, name, ids) for name, ids in (
+        ("pids", pids), ("camids", camids), ("previous", previous)))
     camids = None if camids is None or (camids < 0).all() else camids
     inside = labels >= 0
     sizes = np.unique(labels[inside], return_counts=True)[1]
-    report = {"clusters": len(sizes), "outliers": int((~inside).sum())}
+    report: dict[str, float] = {"clusters": len(sizes), "outliers": int((~inside).sum())}
     if len(sizes):
         report.update({name: float(np.quantile(sizes, q)) for name, q in QUANTILES.items()})
     if previous is not None:
@@ -64,8 +68,18 @@ def cluster_report(labels, pids=None, camids=None, previous=None) -> dict:
     return report
 
 
-def _against_identities(labels, pids, camids):
-    report, inside = {}, labels >= 0
+def _as_many(labels: NDArray[Any], name: str, ids: ArrayLike | None) -> NDArray[Any] | None:
+    if ids is None:
+        return None
+    ids = np.asarray(ids)
+    if ids.shape != labels.shape:
+        raise ValueError(f"{len(labels)} labels need as many {name}, got {list(ids.shape)}")
+    return ids
+
+
+def _against_identities(labels: NDArray[Any], pids: NDArray[Any], camids: NDArray[Any] | None) -> dict[str, float]:
+    report: dict[str, float] = {}
+    inside = labels >= 0
     if inside.any():
         clusters, identities = labels[inside], pids[inside]
         first, counts = _joint(clusters, identities)
@@ -86,27 +100,28 @@ def _against_identities(labels, pids, camids):
     return report
 
 
-def _own_classes(labels):
+def _own_classes(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels with every outlier a class of its own."""
     return np.where(labels >= 0, labels, labels.max(initial=-1) + 1 + np.arange(len(labels)))
 
 
-def _share_of_many(groups, values):
+def _share_of_many(groups: NDArray[Any], values: NDArray[Any]) -> tuple[float, float]:
     """Mean number of different values in a group, and the share of groups with more than one."""
     many = np.unique(groups[_joint(groups, values)[0]], return_counts=True)[1]
     return float(many.mean()), float((many > 1).mean())
 
 
-def _pairs(*keys):
+def _pairs(*keys: NDArray[Any]) -> int:
     """How many pairs of images agree in all keys."""
     counts = _joint(*keys)[1].astype(np.int64)
     return int((counts * (counts - 1) // 2).sum())
 
 
-def _joint(*keys):
+def _joint(*keys: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The different combinations of keys, sorted: an image of each, and how many there are of it."""
     code = np.zeros(len(keys[0]), np.int64)
     for key in keys:
         names, place = np.unique(key, return_inverse=True)
         code = code * len(names) + place
-    return np.unique(code, return_index=True, return_counts=True)[1:]
+    _, images, counts = np.unique(code, return_index=True, return_counts=True)
+    return images, counts

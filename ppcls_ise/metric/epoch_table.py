@@ -3,10 +3,14 @@ from __future__ import annotations
 
 import csv
 import os
+from typing import Any
 
 from ..files import replacing
 
-__all__ = ["EpochTable", "best_epoch", "read_table"]
+__all__ = ["EpochTable", "Row", "best_epoch", "read_table"]
+
+#: Name of a figure -> its value, in the order of the columns.
+Row = dict[str, Any]
 
 
 class EpochTable:
@@ -15,15 +19,15 @@ class EpochTable:
     Args:
         path: the file.
         resumed: the epoch that a resumed run goes on from. Rows up to it are kept; later ones are of a run that was
-            abandoned, and no longer count. None: the first row begins the file anew.
+            abandoned, and no longer count. None: the first row replaces the file.
     """
 
     def __init__(self, path: str, resumed: int | None = None):
         self.path = path
-        self.rows: dict[int, dict] = {} if resumed is None else {
+        self.rows: dict[int, Row] = {} if resumed is None else {
             epoch: row for epoch, row in read_table(path).items() if epoch <= resumed}
 
-    def put(self, epoch: int, row: dict) -> None:
+    def put(self, epoch: int, row: Row) -> None:
         """Write the figures of an epoch."""
         self.rows[epoch] = {"epoch": epoch, **row}
         self._write()
@@ -37,7 +41,7 @@ class EpochTable:
             os.remove(self.path)
         return stale
 
-    def _write(self):
+    def _write(self) -> None:
         columns = list(dict.fromkeys(name for _, row in sorted(self.rows.items()) for name in row))
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
         with replacing(self.path) as new, open(new, "w", encoding="utf-8", newline="") as file:
@@ -47,12 +51,12 @@ class EpochTable:
                 writer.writerow({name: _shown(value) for name, value in row.items()})
 
 
-def _shown(value):
+def _shown(value: Any) -> Any:
     # In full: a resumed run compares what it reads here with new figures, and equal ones have to be equal.
     return repr(float(value)) if isinstance(value, float) else value
 
 
-def read_table(path: str) -> dict[int, dict]:
+def read_table(path: str) -> dict[int, Row]:
     """Rows of an :class:`EpochTable` by epoch, numbers as float; empty where there is no such file."""
     if not os.path.isfile(path):
         return {}
@@ -62,6 +66,6 @@ def read_table(path: str) -> dict[int, dict]:
     return {int(row["epoch"]): {**row, "epoch": int(row["epoch"])} for row in rows}
 
 
-def best_epoch(rows: dict[int, dict], metric: str) -> int | None:
+def best_epoch(rows: dict[int, Row], metric: str) -> int | None:
     """The epoch with the highest figure ``metric``, the first of equal ones as ``best_model`` is; None without rows."""
     return max(sorted(rows), key=lambda epoch: rows[epoch].get(metric, 0), default=None)

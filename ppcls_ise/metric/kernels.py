@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 __all__ = ["rank", "remove_unranked"]
 
@@ -11,9 +12,13 @@ MARKET, SAME_CAMERA = 0, 2
 # Matches from which on sorting the gallery is faster than counting it once a match.
 MANY = 200
 
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
 
 @njit(nogil=True, cache=True)
-def _count(distances, limit):
+def _count(distances: Floats, limit: np.float32) -> np.int32:
     """How many are at most ``limit``; a loop without a branch, so that it is compiled to vector instructions."""
     count = np.int32(0)
     for d in distances:
@@ -22,13 +27,14 @@ def _count(distances, limit):
 
 
 @njit(nogil=True, cache=True)
-def _ahead(distances, g):
+def _ahead(distances: Floats, g: int) -> np.int32:
     """How many are ranked before image g: those nearer, and those as near that come first in the gallery."""
     return _count(distances[:g], distances[g]) + _count(distances[g:], np.nextafter(distances[g], np.float32(-np.inf)))
 
 
 @njit(nogil=True, cache=True)
-def remove_unranked(distances, pid, camid, own, g_pids, g_cams, junk, protocol):
+def remove_unranked(distances: Floats, pid: np.int64, camid: np.int64, own: np.int64,
+                    g_pids: Ints, g_cams: Ints, junk: Flags, protocol: int) -> None:
     """Put what is not ranked for a query at an infinite distance.
 
     Args:
@@ -48,7 +54,9 @@ def remove_unranked(distances, pid, camid, own, g_pids, g_cams, junk, protocol):
 
 
 @njit(nogil=True, cache=True)
-def rank(distances, q_pids, q_cams, own, g_pids, g_cams, junk, protocol, start, stop):
+def rank(distances: Floats, q_pids: Ints, q_cams: Ints, own: Ints, g_pids: Ints,
+         g_cams: Ints, junk: Flags, protocol: int, start: int, stop: int
+         ) -> tuple[NDArray[np.float64], NDArray[np.float64], Ints]:
     """Results of the queries ``start`` to ``stop``.
 
     Args:

@@ -126,27 +126,32 @@ def _distances(query: Features, gallery: Features) -> Distances:
 
     That term is the same for a whole ranking, so it cannot change it.
     """
+    # By module name, so that this room needs Paddle only where a tensor is really given.
     if type(gallery).__module__.split(".")[0] == "paddle":
-        import paddle
-
-        query = paddle.to_tensor(query, place=gallery.place).astype("float32")
-        gallery = gallery.detach().astype("float32")
-        norms = (gallery * gallery).sum(axis=1)
-        _check_finite("query", (query * query).sum(axis=1).numpy())
-        _check_finite("gallery", norms.numpy())
-        return lambda part: (norms - 2 * paddle.matmul(query[part], gallery, transpose_y=True)).numpy()
-    query, gallery = np.asarray(query, np.float32), np.asarray(gallery, np.float32)
-    norms = squared_norms(gallery)
-    _check_finite("query", squared_norms(query))
+        return _distances_on_device(query, gallery)
+    queries, images = np.asarray(query, np.float32), np.asarray(gallery, np.float32)
+    norms = squared_norms(images)
+    _check_finite("query", squared_norms(queries))
     _check_finite("gallery", norms)
 
-    def block(part):
-        distances = query[part] @ gallery.T
+    def block(part: slice) -> NDArray[np.float32]:
+        distances = queries[part] @ images.T
         distances *= -2
         distances += norms
         return distances
 
     return block
+
+
+def _distances_on_device(query: Any, gallery: Any) -> Distances:
+    import paddle
+
+    query = paddle.to_tensor(query, place=gallery.place).astype("float32")
+    gallery = gallery.detach().astype("float32")
+    norms = (gallery * gallery).sum(axis=1)
+    _check_finite("query", (query * query).sum(axis=1).numpy())
+    _check_finite("gallery", norms.numpy())
+    return lambda part: (norms - 2 * paddle.matmul(query[part], gallery, transpose_y=True)).numpy()
 
 
 def _check_finite(name: str, norms: NDArray[np.float32]) -> None:

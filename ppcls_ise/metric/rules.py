@@ -66,7 +66,8 @@ class Removal(NamedTuple):
             distances: ``[G]`` float32 of the query, changed in place.
             query: its index.
         """
-        remove_unranked(distances, *(ids[query] for ids in self[:3]), *self[3:])
+        remove_unranked(distances, self.q_pids[query], self.q_cams[query], self.own[query], self.g_pids, self.g_cams,
+                        self.junk, self.protocol)
 
 
 def find_removal(rules: Rules, query_pids: ArrayLike, query_camids: ArrayLike | None,

@@ -98,7 +98,7 @@ def spoil_name(root):
 
 
 @pytest.mark.parametrize("spoil, code, message", [
-    (spoil_truncate, 1, "1 of 2 images are unreadable; mend them"),
+    (spoil_truncate, 1, "1 of 2 images are unreadable; repair them"),
     (spoil_copy_to_test, 1, "1 files are also in Train"),
     (spoil_copy, 0, "1 files are copies of others (bounding_box_train/0001_c1_0.png = bounding_box_train/0002_c1_9"),
     (spoil_missing_identity, 1, "1 of 3 identities are missing from the gallery (9)"),
