@@ -1,5 +1,8 @@
-# make demo: train, evaluate, export and search on synthetic persons, on the CPU.   make test: all tests.
+# make demo: train, evaluate, export and search on synthetic persons, on the CPU.
 # make serve: a search page on the demo's model and gallery, which it makes if they are absent.
+# make check: lint and the tests that take under a minute in all.   make test: lint and all tests.
+# make coverage: all tests, and which part of each room they run.
+# make test-pythons PYTHONS="python3.10 python3.12": the tests of make check on each, in .venv-python3.10 and so on.
 # make test-matrix: TIPC's chain on PaddlePaddle 3 and 2, with PaddleClas's wheel and the checkouts that
 # PADDLECLAS_HOMES=path:path names.
 # make wheel: the package, its configs and its commands as one file in dist/.
@@ -10,7 +13,9 @@ INSTALLED := $(VENV)/installed
 PADDLE2 := .venv-paddle2
 DEMO := output/ISE_demo
 
-.PHONY: demo serve test test-matrix lint wheel
+PYTHONS ?= python3.10 python3.12
+
+.PHONY: demo serve check test test-fast test-pythons test-matrix coverage lint wheel
 
 demo: $(INSTALLED)
 	$(VENV)/bin/ise demo
@@ -21,14 +26,29 @@ serve: $(INSTALLED) $(DEMO)/gallery/gallery.json
 $(DEMO)/gallery/gallery.json: | $(INSTALLED)
 	$(VENV)/bin/ise demo
 
-test: $(INSTALLED) lint
+check: lint test-fast
+
+test: lint
 	$(VENV)/bin/python -m pytest
+
+test-fast: $(INSTALLED)
+	$(VENV)/bin/python -m pytest -m "not slow"
+
+test-pythons:
+	set -e; for python in $(PYTHONS); do $(MAKE) test-fast VENV=.venv-$$(basename $$python) PYTHON=$$python; done
+
+coverage: $(INSTALLED)
+	$(VENV)/bin/coverage erase
+	$(VENV)/bin/coverage run -m pytest
+	$(VENV)/bin/coverage combine --quiet
+	$(VENV)/bin/coverage json --quiet -o - | $(VENV)/bin/python tests/coverage_of_rooms.py
 
 test-matrix: $(INSTALLED) $(PADDLE2)/installed
 	$(VENV)/bin/python test_tipc/matrix.py --python $(VENV)/bin/python --python $(PADDLE2)/bin/python
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
 
 wheel: $(INSTALLED)
 	rm -rf build dist

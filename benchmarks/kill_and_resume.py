@@ -19,11 +19,10 @@ import numpy as np
 import psutil  # comes with VisualDL
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-sys.path[:0] = [ROOT, os.path.join(ROOT, "tests")]
-
-from training import TINY  # noqa: E402
+sys.path.insert(0, ROOT)  # for the tests
 
 from ppcls_ise.images.synthetic import make_synthetic  # noqa: E402
+from tests.training import TINY  # noqa: E402
 
 
 def start(folder, workers, processes, checkpoint=None):

@@ -6,11 +6,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before Paddle is there: what is
 
 import paddle
 import pytest
-from helpers import ROOT
-from training import TINY
 
 import ppcls_ise
 from ppcls_ise.images.synthetic import make_synthetic
+from tests.helpers import ROOT
+from tests.training import TINY
 
 ppcls_ise.register()
 

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from helpers import ROOT
 
 from benchmarks import house
+from tests.helpers import ROOT
 
 
 def run(name, *arguments):

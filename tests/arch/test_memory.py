@@ -1,10 +1,10 @@
 import numpy as np
 import paddle
 import pytest
-from helpers import golden
 
 from ppcls_ise.arch import ClusterMemory
 from ppcls_ise.loss import cluster_contrast
+from tests.helpers import golden
 
 DATA = np.load(golden("memory.npz"))
 CASES = [str(case) for case in DATA["cases"]]

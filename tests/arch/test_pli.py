@@ -3,9 +3,9 @@ import math
 import numpy as np
 import paddle
 import pytest
-from helpers import golden
 
 from ppcls_ise.arch.pli import interpolation_degree, support_samples
+from tests.helpers import golden
 
 DATA = np.load(golden("pli.npz"))
 CASES = [str(case) for case in DATA["cases"]]

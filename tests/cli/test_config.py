@@ -3,10 +3,10 @@ import subprocess
 import sys
 
 import yaml
-from helpers import ROOT
 
 from ppcls_ise.cli.config import main
 from ppcls_ise.config import load_config
+from tests.helpers import ROOT
 
 
 def test_it_prints_the_flat_and_complete_config(capsys):

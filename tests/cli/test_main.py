@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
-from helpers import ROOT
 
 import ppcls_ise
 from ppcls_ise.cli import main as ise
 from ppcls_ise.cli import program
 from ppcls_ise.errors import ISEError
 from ppcls_ise.host import HostError
+from tests.helpers import ROOT
 
 #: File of a checkout -> command.
 SHIMS = {"tools/train.py": "train", "tools/eval.py": "eval", "tools/export_model.py": "export",

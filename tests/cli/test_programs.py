@@ -6,12 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers import ROOT
 from PIL import Image
 
 from ppcls_ise.cli.main import command
 from ppcls_ise.gallery import Gallery
 from ppcls_ise.inference import FeatureExtractor
+from tests.helpers import ROOT
 
 
 @pytest.fixture

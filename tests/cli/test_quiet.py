@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import paddle
 import pytest
-from helpers import NOISE, ROOT
 from paddle.distributed import parallel
-from training import TINY
 
 from ppcls_ise.cli import quiet
+from tests.helpers import NOISE, ROOT
+from tests.training import TINY
 
 pytestmark = pytest.mark.slow  # starts every program
 

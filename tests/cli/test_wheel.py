@@ -8,9 +8,9 @@ import zipfile
 from email.parser import Parser
 
 import pytest
-from helpers import ROOT
 
 import ppcls_ise
+from tests.helpers import ROOT
 
 pytest.importorskip("setuptools", "77", reason="an older one cannot read the licence in pyproject.toml")
 SOURCES = ("ppcls_ise", "configs", "pyproject.toml", "setup.py", "README.md", "LICENSE")

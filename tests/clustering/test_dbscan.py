@@ -3,11 +3,11 @@ import pickle
 
 import numpy as np
 import pytest
-from clustering.twins import dense, features
 from scipy.sparse import csr_matrix
 from sklearn.cluster import DBSCAN
 
 from ppcls_ise.clustering import dbscan, jaccard_distance, near_pairs
+from tests.clustering.twins import dense, features
 
 
 def sparse(full):

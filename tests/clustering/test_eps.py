@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from clustering.twins import dense, features
-from helpers import shared
 from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from ppcls_ise.clustering import choose_eps, dbscan, eps_advice, jaccard_distance, silhouette
 from ppcls_ise.clustering.eps import core_distances
+from tests.clustering.twins import dense, features
+from tests.helpers import shared
 
 
 def test_silhouette_of_scikit_learn():

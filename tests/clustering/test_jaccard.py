@@ -4,10 +4,10 @@ import sys
 import numpy as np
 import paddle
 import pytest
-from clustering.twins import dense, features, jaccard
-from helpers import ROOT, golden, shared
 
 from ppcls_ise.clustering import jaccard_distance, near_pairs, nearest_neighbours
+from tests.clustering.twins import dense, features, jaccard
+from tests.helpers import ROOT, golden, shared
 
 
 @pytest.mark.parametrize("case, k1, k2", [("N300_k1_30_k2_6", 30, 6), ("N300_k1_20_k2_1", 20, 1)])
@@ -142,7 +142,7 @@ def test_threads_and_device_do_not_change_a_bit(monkeypatch):
 MEMORY = """
 import resource, sys
 import numpy as np
-from clustering.twins import features
+from tests.clustering.twins import features
 from ppcls_ise.clustering import jaccard_distance, near_pairs, nearest_neighbours
 jaccard_distance(features(300))
 x = features(20_000, groups=1000)

@@ -1,11 +1,11 @@
 import numpy as np
 import paddle
 import pytest
-from clustering.twins import features, jaccard
-from helpers import golden, shared
 from sklearn.cluster import DBSCAN
 
 from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels
+from tests.clustering.twins import features, jaccard
+from tests.helpers import golden, shared
 
 CASES = [("N300_k1_30_k2_6", 30, 6), ("N300_k1_20_k2_1", 20, 1)]
 LARGE_CASES = [("N1000_k1_30_k2_6", 30, 6), ("N1000_k1_20_k2_1", 20, 1)]

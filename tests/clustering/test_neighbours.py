@@ -1,11 +1,11 @@
 import numpy as np
 import paddle
 import pytest
-from clustering.twins import features, neighbours
-from helpers import golden
 
 from ppcls_ise.clustering import nearest_neighbours, neighbour_recall
 from ppcls_ise.clustering.search.refine import ranked
+from tests.clustering.twins import features, neighbours
+from tests.helpers import golden
 
 EXACT = [{"method": "faiss"}, {"method": "paddle"}, {"method": "paddle", "block_size": 37},
          {"method": "paddle", "half": True}, {"method": "paddle", "half": True, "block_size": 50}]

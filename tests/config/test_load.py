@@ -3,10 +3,10 @@ import os
 
 import pytest
 import yaml
-from helpers import ROOT
 
 from ppcls_ise.config import load_config, save_config, shipped_configs
 from ppcls_ise.errors import ISEError
+from tests.helpers import ROOT
 
 CONFIGS = sorted(ROOT.glob("configs/*.yaml"))
 

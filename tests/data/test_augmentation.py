@@ -3,12 +3,12 @@ import random
 
 import numpy as np
 import pytest
-from helpers import ROOT
 from PIL import Image, ImageOps
 
 from ppcls_ise.config import load_config
 from ppcls_ise.data import ReIDImages
 from ppcls_ise.data.sampler import Draw
+from tests.helpers import ROOT
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 

@@ -7,14 +7,14 @@ import shutil
 import numpy as np
 import paddle
 import pytest
-from helpers import ROOT, shared
-from training import cluster_hook
 
 from ppcls_ise.engine import ClusterHook
 from ppcls_ise.engine import parallel as distributed
 from ppcls_ise.images.listing import ImageList
 from ppcls_ise.images.synthetic import make_synthetic
 from ppcls_ise.visualize import cluster_history, run_tables
+from tests.helpers import ROOT, shared
+from tests.training import cluster_hook
 
 pytestmark = pytest.mark.slow  # trains in most tests
 

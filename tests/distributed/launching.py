@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 
-from helpers import ROOT
+from tests.helpers import ROOT
 
 
 def launch(*command, processes=2, cwd, timeout=300):

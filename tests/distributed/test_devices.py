@@ -1,8 +1,9 @@
 """A step is the same step however many processes share it, with and without the feature cache."""
 import numpy as np
 import pytest
-from helpers import ROOT
-from launching import launch
+
+from tests.distributed.launching import launch
+from tests.helpers import ROOT
 
 pytestmark = pytest.mark.slow  # launches processes
 

@@ -3,10 +3,11 @@ import sys
 
 import numpy as np
 import pytest
-from clustering.twins import features
-from distributed import worker_clustering
-from helpers import NOISE, ROOT
-from launching import launch
+
+from tests.clustering.twins import features
+from tests.distributed import worker_clustering
+from tests.distributed.launching import launch
+from tests.helpers import NOISE, ROOT
 
 pytestmark = pytest.mark.slow  # launches processes
 
@@ -46,7 +47,7 @@ def test_labels_are_those_of_one_process_and_errors_reach_all(tmp_path, processe
 
 @pytest.fixture
 def tiny(people):
-    from training import TINY
+    from tests.training import TINY
 
     return [word for override in [*TINY, f"Global.image_root={people}"] for word in ("-o", override)]
 

@@ -5,7 +5,8 @@ import re
 import runpy
 
 import pytest
-from helpers import ROOT
+
+from tests.helpers import ROOT
 
 PACKAGE = ROOT / "ppcls_ise"
 ROWS = re.findall(r"^\| `(\w+)` \| [^|]* \|([^|]*)\|$", (ROOT / "docs/architecture.md").read_text(), re.M)

@@ -16,11 +16,11 @@ import subprocess
 import paddle
 import pytest
 import yaml
-from helpers import ROOT
-from test_config_page import ROWS, paths, place
 
 from ppcls_ise.cli.main import command
 from ppcls_ise.config import load_config
+from tests.docs.test_config_page import ROWS, paths, place
+from tests.helpers import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w+)\n(.*?)^```", re.M | re.S)

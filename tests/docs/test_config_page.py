@@ -5,7 +5,6 @@ import inspect
 import re
 
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.arch import GeM, ISEHead
 from ppcls_ise.arch.model import ISEModel
@@ -18,6 +17,7 @@ from ppcls_ise.images.listing import list_images
 from ppcls_ise.images.synthetic import make_synthetic
 from ppcls_ise.loss import ClusterContrastLoss, LabelPreservingLoss
 from ppcls_ise.metric import ReIDMetric
+from tests.helpers import ROOT
 
 PAGE = (ROOT / "docs/config.md").read_text()
 ROWS = {key: default for key, default in re.findall(r"^\| `([^`]+)` \| [^|]* \| ([^|]*) \|", PAGE, re.M)}

@@ -2,7 +2,8 @@
 import re
 
 import pytest
-from helpers import ROOT
+
+from tests.helpers import ROOT
 
 TWINS = sorted(path for path in [*ROOT.glob("*_cn.md"), *ROOT.glob("docs/*_cn.md")])
 

@@ -2,7 +2,6 @@
 import numpy as np
 import paddle
 import pytest
-from clustering.twins import features
 
 from ppcls_ise.clustering import choose_eps, near_pairs, pseudo_labels
 from ppcls_ise.clustering.search import neighbours
@@ -10,6 +9,7 @@ from ppcls_ise.engine import clustering_of
 from ppcls_ise.engine.cluster_stage import cluster_images
 from ppcls_ise.engine.extraction import extract_features
 from ppcls_ise.errors import ISEError
+from tests.clustering.twins import features
 
 
 @pytest.fixture

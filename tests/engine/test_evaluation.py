@@ -4,13 +4,13 @@ import types
 import numpy as np
 import paddle
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.clustering.re_ranking import ReRanking
 from ppcls_ise.engine import extract_features, load_config, prepare_config
 from ppcls_ise.engine.evaluation import SplitFeatures, describe_rules, evaluate_splits, evaluation_rules, own_images
 from ppcls_ise.errors import ISEError
 from ppcls_ise.metric import ReIDMetric, Rules, evaluate
+from tests.helpers import ROOT
 
 
 class Paths(types.SimpleNamespace):

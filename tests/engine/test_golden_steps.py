@@ -2,11 +2,11 @@
 import numpy as np
 import paddle
 import pytest
-from helpers import golden
 
 from ppcls_ise.arch import ISEHead
 from ppcls_ise.arch.neck import freeze_bias
 from ppcls_ise.loss import ClusterContrastLoss, LabelPreservingLoss
+from tests.helpers import golden
 
 DATA = np.load(golden("e2e.npz"))
 CASES = [str(case) for case in DATA["cases"]]

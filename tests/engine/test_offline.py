@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from helpers import ROOT
-from training import TINY
 
 from ppcls_ise.engine import load_config, prepare_config
 from ppcls_ise.engine import progress as progress_module
 from ppcls_ise.engine.offline import extract_splits
 from ppcls_ise.engine.progress import Progress
 from ppcls_ise.errors import ISEError
+from tests.helpers import ROOT
+from tests.training import TINY
 
 
 def splits(people, *overrides):

@@ -1,11 +1,11 @@
 import pytest
 import yaml
-from helpers import ROOT
 
 from ppcls_ise.clustering import KReciprocalDBSCAN
 from ppcls_ise.config import load_config, save_config
 from ppcls_ise.engine import clustering_of, prepare_config
 from ppcls_ise.errors import ISEError
+from tests.helpers import ROOT
 
 CONFIGS = sorted(ROOT.glob("configs/ISE*.yaml"))
 

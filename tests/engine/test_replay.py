@@ -2,7 +2,8 @@
 import numpy as np
 import paddle
 import pytest
-from helpers import shared
+
+from tests.helpers import shared
 
 pytestmark = pytest.mark.slow  # hundreds of recorded steps
 

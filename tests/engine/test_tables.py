@@ -6,7 +6,6 @@ import types
 
 import numpy as np
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.engine import log_best_and_last
 from ppcls_ise.engine.run import Run
@@ -14,6 +13,7 @@ from ppcls_ise.engine.tables import RunTables, tables_of
 from ppcls_ise.metric import cluster_report
 from ppcls_ise.metric.epoch_table import EpochTable, best_epoch, read_table
 from ppcls_ise.visualize import cluster_history
+from tests.helpers import ROOT
 
 
 def test_a_table_outlives_the_run(tmp_path):

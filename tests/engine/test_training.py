@@ -1,13 +1,13 @@
 """Training through PaddleClas's engine on a tiny synthetic set."""
 import numpy as np
 import pytest
-from slow_evaluation import twin
-from training import cluster_hook
 
 from ppcls_ise.clustering import cluster_centroids
 from ppcls_ise.engine import ClusterHook
 from ppcls_ise.engine.evaluation import query_and_gallery
 from ppcls_ise.images.synthetic import make_synthetic
+from tests.slow_evaluation import twin
+from tests.training import cluster_hook
 
 
 def test_two_epochs_log_save_and_write_their_labels(train, losses):

@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import paddle
 import pytest
-from helpers import ROOT
+
+from tests.helpers import ROOT
 
 # as in PaddleClas's ppcls/configs/ResNet50_UReID_infer.yaml, whose weights are ISE_M_model.pdparams
 PUBLISHED = {"name": "RecModel", "infer_output_key": "features", "infer_add_softmax": False,

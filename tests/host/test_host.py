@@ -3,10 +3,10 @@ import subprocess
 import sys
 
 import pytest
-from helpers import ROOT
 
 from ppcls_ise import host
 from ppcls_ise.host import bridges
+from tests.helpers import ROOT
 
 
 def activate(**environment):

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.host.table import TABLE, Row, broken, resolve
+from tests.helpers import ROOT
 
 HOST = ("ppcls", "paddle")
 

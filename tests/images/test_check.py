@@ -5,10 +5,10 @@ import zlib
 import numpy as np
 import pytest
 import yaml
-from helpers import ROOT
 from PIL import Image
 
 from ppcls_ise.cli import check_data
+from tests.helpers import ROOT
 
 CAFE = os.fsdecode(b"caf\xe9")  # a name that is no UTF-8
 NAMES = {"bounding_box_train": ["0001_c1_0.png", "0001_c2_0.png", "0002_c1_0.png"],

@@ -4,10 +4,10 @@ import zlib
 
 import pytest
 import yaml
-from helpers import ROOT
 
 from ppcls_ise.errors import ISEError
 from ppcls_ise.images.listing import MARKET_PATTERN, ImageList, identified_list, identify, list_images
+from tests.helpers import ROOT
 
 
 @pytest.mark.parametrize("name, pid, camid", [

@@ -6,12 +6,12 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from helpers import ROOT
 from PIL import Image
-from training import TINY
 
 from ppcls_ise.inference import FeatureExtractor, write_onnx
 from ppcls_ise.inference.extractor import pixels
+from tests.helpers import ROOT
+from tests.training import TINY
 
 
 @pytest.fixture(scope="session")

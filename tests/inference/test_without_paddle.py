@@ -8,8 +8,9 @@ import time
 import urllib.request
 
 import pytest
-from helpers import ROOT
 from PIL import Image
+
+from tests.helpers import ROOT
 
 pytestmark = pytest.mark.slow  # starts programs
 

@@ -1,9 +1,9 @@
 import numpy as np
 import paddle
 import pytest
-from helpers import golden
 
 from ppcls_ise.loss import label_preserving
+from tests.helpers import golden
 
 DATA = np.load(golden("lp_loss.npz"))
 CASES = [str(case) for case in DATA["cases"]]

@@ -3,10 +3,10 @@
 import numpy as np
 import paddle
 import pytest
-from helpers import golden
-from slow_evaluation import twin
 
 from ppcls_ise.metric import Rules, evaluate, ranking
+from tests.helpers import golden
+from tests.slow_evaluation import twin
 
 
 def random_case(seed, queries=40, gallery=150, identities=12, cameras=4, ties=False):

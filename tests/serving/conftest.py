@@ -7,11 +7,11 @@ import time
 import urllib.request
 
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.config.deployment import IndexSettings
 from ppcls_ise.gallery.update import update_gallery
 from ppcls_ise.inference import FeatureExtractor
+from tests.helpers import ROOT
 
 
 @pytest.fixture(scope="session")

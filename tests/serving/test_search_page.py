@@ -1,6 +1,7 @@
 """The search page in a browser."""
 import pytest
-from browser import CHROMIUM, Browser
+
+from tests.serving.browser import CHROMIUM, Browser
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")

@@ -2,7 +2,8 @@ import importlib.util
 import json
 
 import pytest
-from helpers import ROOT
+
+from tests.helpers import ROOT
 
 spec = importlib.util.spec_from_file_location("compare_results", ROOT / "test_tipc" / "compare_results.py")
 compare_results = importlib.util.module_from_spec(spec)

@@ -4,9 +4,9 @@ import shlex
 import tarfile
 
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.engine import load_config, prepare_config
+from tests.helpers import ROOT
 
 FILES = sorted((ROOT / "test_tipc" / "configs" / "ISE").glob("*.txt"))
 TRAINING = [path for path in FILES if "paddle2onnx" not in path.name]

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+
+from tests.helpers import ROOT
 
 pytestmark = pytest.mark.slow  # runs TIPC's scripts
 

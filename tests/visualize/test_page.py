@@ -8,13 +8,13 @@ import xml.dom.minidom
 
 import numpy as np
 import pytest
-from helpers import ROOT
 from PIL import Image
 
 from ppcls_ise.errors import ISEError
 from ppcls_ise.images.listing import list_images
 from ppcls_ise.visualize import ImageSet, Retrieval, cluster_history, rank_lists, write_report
 from ppcls_ise.visualize.charts import line_chart, scatter, standalone
+from tests.helpers import ROOT
 
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 
@@ -146,7 +146,7 @@ def test_a_browser_shows_it_without_error(report, tmp_path, width):
 
 @pytest.mark.slow
 def test_the_tool(people, tmp_path):
-    from training import TINY
+    from tests.training import TINY
 
     output = tmp_path / os.fsdecode(b"run[1]*? caf\xe9")
     overrides = [*TINY, f"Global.image_root={people}", f"Global.output_dir={output}", "Global.flip_test=True"]

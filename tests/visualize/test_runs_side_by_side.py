@@ -4,10 +4,10 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.cli import cluster_report
 from ppcls_ise.metric.epoch_table import EpochTable
+from tests.helpers import ROOT
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from slow_evaluation import ranking
 
 from ppcls_ise.metric import Rules, evaluate
 from ppcls_ise.visualize import cluster_sheets, rank_lists, spread_by_precision
 from ppcls_ise.visualize.embedding import choose_for_map, flatten
+from tests.slow_evaluation import ranking
 
 
 @pytest.mark.parametrize("protocol, cameras", [

@@ -8,16 +8,14 @@ import sys
 import numpy as np
 import paddle
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.cli import convert_weights
 from ppcls_ise.weights import read_state, to_paddle, to_torch, write_state
 from ppcls_ise.weights.identity_pair import calibrated, is_identity
+from tests.helpers import ROOT
+from tests.weights import torch_twin
 
 HERE = ROOT / "tests/weights"
-sys.path.insert(0, str(HERE))
-import torch_twin  # noqa: E402
-
 NETWORKS = torch_twin.NETWORKS
 WITH_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name.startswith("resnet50") else name for name in NETWORKS]
 LAYOUTS = {"resnet50_ise": "ise", "resnet50_clustercontrast": "clustercontrast"}
