@@ -1,63 +1,73 @@
-"""docs/config.md against the code and the shipped configs."""
+"""docs/config.md against the blocks in the code and the shipped configs."""
 import ast
 import dataclasses
-import inspect
 import re
+import types
+import typing
 
 import pytest
 
-from ppcls_ise.arch import GeM, ISEHead
-from ppcls_ise.arch.model import ISEModel
 from ppcls_ise.clustering import KReciprocalDBSCAN
-from ppcls_ise.config import load_config
-from ppcls_ise.data import ChannelJitter, PadCrop, PseudoLabelSampler, RandomErase, ReIDImages, UnlabeledFolder
+from ppcls_ise.config import blocks, load_config
+from ppcls_ise.config.fields import defaults_of
 from ppcls_ise.engine.cluster_block import ClusterBlock
-from ppcls_ise.images.data_set import list_reid_images
-from ppcls_ise.images.listing import list_images
-from ppcls_ise.images.synthetic import make_synthetic
-from ppcls_ise.loss import ClusterContrastLoss, LabelPreservingLoss
+from ppcls_ise.images.synthetic import SyntheticSet
 from ppcls_ise.metric import ReIDMetric
 from tests.helpers import ROOT
 
 PAGE = (ROOT / "docs/config.md").read_text()
-ROWS = {key: default for key, default in re.findall(r"^\| `([^`]+)` \| [^|]* \| ([^|]*) \|", PAGE, re.M)}
+FOUND = re.findall(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]*) \|", PAGE, re.M)
+ROWS, TYPES = {key: default for key, _, default in FOUND}, {key: kind for key, kind, _ in FOUND}
 DATASET, OPS = "DataLoader.*.dataset.", "transform_ops."
-# prefix -> where its keys are parameters; what of them is no key of a config, or PaddleClas's
-CODE = {
-    "Cluster.": ([ClusterBlock, KReciprocalDBSCAN], ""),
-    "Arch.Head.": ([ISEHead], "name"), "Arch.Pooling.": ([GeM], "name"),
-    "Loss.Train.ClusterContrastLoss.": ([ClusterContrastLoss], "weight"),
-    "Loss.Train.LabelPreservingLoss.": ([LabelPreservingLoss], "weight"),
-    "Metric.Eval.ReIDMetric.": ([ReIDMetric], ""), "Synthetic.": ([make_synthetic], "root config progress"),
-    "DataLoader.Train.sampler.": ([PseudoLabelSampler], "name dataset iter_per_epoch seed group_size"),
-    DATASET: ([UnlabeledFolder, list_reid_images, list_images, ReIDImages], "name pattern called where options"),
-    OPS + "PadCrop.": ([PadCrop], ""), OPS + "RandomErase.": ([RandomErase], ""),
-    OPS + "ChannelJitter.": ([ChannelJitter], ""),
-    "Arch.": ([ISEModel], "name infer_output_key infer_add_softmax export_normalize feature_cache host Backbone Neck "
-                          "Head Pooling BackboneStopLayer"),
-}
+#: Prefix of keys on the page -> the blocks they are of.
+KINDS = {
+    "Global.": [blocks.GlobalBlock], "Cluster.": [ClusterBlock, KReciprocalDBSCAN],
+    "Arch.": [blocks.ArchBlock], "Arch.Backbone.": [blocks.BackboneBlock], "Arch.Head.": [blocks.HeadBlock],
+    "Arch.BackboneStopLayer.": [blocks.StopLayerBlock], "Arch.Pooling.": [blocks.PoolingBlock],
+    "Arch.Neck.": [blocks.NeckBlock],
+    **{f"Loss.Train.{name}.": [kind] for name, kind in blocks.LOSSES.items()},
+    DATASET: [blocks.ReIDImagesBlock, blocks.UnlabeledFolderBlock],
+    **{f"{OPS}{name}.": [kind] for name, kind in blocks.TRANSFORMS.items()},
+    "DataLoader.Train.sampler.": [blocks.SamplerBlock], "DataLoader.Eval.*.sampler.": [blocks.PlainSamplerBlock],
+    "DataLoader.*.loader.": [blocks.LoaderBlock],
+    "Metric.Eval.ReIDMetric.": [ReIDMetric], "Synthetic.": [SyntheticSet]}
+#: What a block says by itself where it is chosen by this key, or where it is trained: required all the same.
+CHOSEN = {"Global.train_mode", "Arch.name", DATASET + "name", "DataLoader.Train.sampler.name"}
+#: Blocks of their own, explained key by key.
+INNER = {"Arch.Backbone", "Arch.BackboneStopLayer", "Arch.Pooling", "Arch.Neck", "Arch.Head"}
 
 
-def parameters(sources, exempt):
-    found = {}
-    for source in sources:
-        target = source.__init__ if inspect.isclass(source) and not dataclasses.is_dataclass(source) else source
-        for name, parameter in inspect.signature(target).parameters.items():
-            if name != "self" and name not in exempt.split():
-                found.setdefault(name, parameter.default)
-    return found
+def spoken(hint):
+    """An annotation as the page has it: what a value may be, null aside."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return set().union(*map(spoken, typing.get_args(hint)))
+    if typing.get_origin(hint) is typing.Literal:
+        return {type(value).__name__ for value in typing.get_args(hint)}
+    if typing.get_origin(hint) is tuple:
+        return {"list"}
+    return set() if hint is type(None) else {hint.__name__}
 
 
-@pytest.mark.parametrize("prefix", CODE)
-def test_keys_and_defaults_are_those_of_the_code(prefix):
-    sources, exempt = CODE[prefix]
-    in_code = parameters(sources, exempt)
-    told = {key[len(prefix):]: default for key, default in ROWS.items()
-            if key.startswith(prefix) and "." not in key[len(prefix):] and key[len(prefix):] not in exempt.split()}
-    assert set(told) == set(in_code), "docs/config.md and the code differ in these keys"
-    for name, default in in_code.items():
-        expected = "required" if default is inspect.Parameter.empty else f"`{default!r}`"
-        assert told[name] == expected, prefix + name
+@pytest.mark.parametrize("prefix", KINDS)
+def test_keys_defaults_and_types_are_those_of_the_blocks(prefix):
+    in_code, hints = {}, {}
+    for kind in KINDS[prefix]:
+        in_code.update({prefix + key: default for key, default in defaults_of(kind).items()})
+        hints.update({prefix + key: hint for key, hint in typing.get_type_hints(kind).items()})
+    on_page = {key for key in ROWS if key.startswith(prefix) and "." not in key[len(prefix):]}
+    assert on_page == set(in_code) - INNER, "docs/config.md and the code differ in these keys"
+    for key in on_page:
+        required = in_code[key] is dataclasses.MISSING or key in CHOSEN
+        assert ROWS[key] == ("required" if required else f"`{in_code[key]!r}`"), key
+        # Where a bool stands for None, or a seed of False for none, it is no type to recommend.
+        assert set(TYPES[key].split(" or ")) in (spoken(hints[key]), spoken(hints[key]) - {"bool"}), key
+
+
+def test_every_block_is_on_the_page():
+    listed = {getattr(blocks, name) for name in blocks.__all__ if name.endswith("Block")}
+    # The head's memory, and DataLoader.Cluster, which the page describes in words.
+    other = {blocks.MemoryBlock, blocks.ClusterImagesBlock, blocks.ClusterSamplerBlock}
+    assert listed - other <= {kind for kinds in KINDS.values() for kind in kinds}
 
 
 def place(path):
@@ -107,11 +117,10 @@ def test_every_global_key_of_the_page_is_read():
         assert key in newer or re.search(rf"""["']{key}["']""", sources() + host), key
 
 
-def test_the_global_keys_of_the_page_are_the_known_ones():
-    assert {f"Global.{key}" for key in GLOBAL_KEYS} == {key for key in ROWS if key.startswith("Global.")}
+def test_the_keys_of_paddleclas_are_the_known_ones():
     named = re.search(r"^Of PaddleClas's other keys of `Global` .*?\.$", PAGE, re.M | re.S)[0]
-    assert set(re.findall(r"`(\w+)`", named)) - {"Global"} == set(HOST_GLOBAL_KEYS)
-    assert not set(GLOBAL_KEYS) & set(HOST_GLOBAL_KEYS)
+    assert set(re.findall(r"`(\w+)`", named)) - {"Global"} == set(blocks.GlobalBlock.host_keys)
+    assert not set(defaults_of(blocks.GlobalBlock)) & set(blocks.GlobalBlock.host_keys)
 
 
 def test_every_global_key_that_paddleclas_reads_is_known():
@@ -120,7 +129,7 @@ def test_every_global_key_that_paddleclas_reads_is_known():
     package = ROOT.__class__(ppcls.utils.config.__file__).parent.parent
     code = [path.read_text() for path in package.rglob("*.py") if "static" not in path.parts]  # no Engine of ours there
     reads = set(re.findall(r"""\[["']Global["']\](?:\.get\(|\[)\s*["'](\w+)["']""", "\n".join(code)))
-    assert len(reads) > 20 and not reads - {*GLOBAL_KEYS, *HOST_GLOBAL_KEYS}
+    assert len(reads) > 20 and not reads - {*defaults_of(blocks.GlobalBlock), *blocks.GlobalBlock.host_keys}
 
 
 def test_defaults_of_global_keys():
