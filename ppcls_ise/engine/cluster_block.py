@@ -45,7 +45,7 @@ def clustering_of(block: dict | None) -> tuple[Clustering, int]:
     """
     own = _own_keys(block)
     kind = _find(own.name)
-    return read_block(kind, block, "Cluster", ignored=keys_of(ClusterBlock)), own.interval
+    return read_block(kind, block, "Cluster", _keys_of_others(kind), keys_of(ClusterBlock)), own.interval
 
 
 def is_own(block: dict | None) -> bool:
@@ -55,6 +55,13 @@ def is_own(block: dict | None) -> bool:
 
 def _own_keys(block: dict | None) -> ClusterBlock:
     return read_block(ClusterBlock, block, "Cluster", ignored=block if isinstance(block, dict) else ())
+
+
+def _keys_of_others(kind: type[Clustering]) -> dict[str, str]:
+    """What to say of a key that another clustering has: it has come from a base, where this one was chosen."""
+    return {key: f"it is one of {name}, not of {kind.__name__}; where it comes from a base, replace the whole block: "
+                 "_delete_: True in it, or -o \"Cluster={'name': ...}\""
+            for name, other in CLUSTERINGS.items() for key in keys_of(other) if key not in keys_of(kind)}
 
 
 def _find(name: str) -> type[Clustering]:

@@ -1,15 +1,23 @@
-"""Clustering in training: log, record, settings, and every odd data set with its defined outcome."""
+"""Clustering as a stage of training: log, record, keys, any clustering, every odd data set with its defined outcome."""
+import dataclasses
+import pathlib
+import re
+
 import numpy as np
 import paddle
 import pytest
+import yaml
 
-from ppcls_ise.clustering import choose_eps, near_pairs, pseudo_labels
+from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels
 from ppcls_ise.clustering.search import neighbours
 from ppcls_ise.engine import clustering_of
-from ppcls_ise.engine.cluster_stage import cluster_images
+from ppcls_ise.engine.cluster_stage import cluster_images, kept_of, state_of
 from ppcls_ise.engine.extraction import extract_features
 from ppcls_ise.errors import ISEError
+from ppcls_ise.metric.epoch_table import read_table
 from tests.clustering.twins import features
+from tests.helpers import ROOT
+from tests.training import cluster_hook
 
 
 @pytest.fixture
@@ -147,3 +155,61 @@ def test_collapsed_features_are_told(monkeypatch):
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         cluster_stage._warn_of_collapse(rows.astype("float32"), "[Cluster]")
         assert len(lines) == told
+
+
+BY_CAMERA = f"{ROOT / 'tests/clustering/by_camera.py'}:ByCamera"
+
+
+def test_any_clustering_is_run_with_cameras_and_says_what_it_has_to_say(cluster, monkeypatch):
+    from ppcls.utils import logger
+
+    lines, x, cameras = [], features(300, groups=20), np.arange(300) % 3
+    monkeypatch.setattr(logger, "info", lines.append)
+    found, record = cluster(x, {"joins": 7}, cameras, name=BY_CAMERA)
+    expected = clustering_of({"name": BY_CAMERA})[0](x, cameras, {"joins": 7})
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.figures == expected.figures and found.kept == expected.kept and found.figures["joins_before"] == 7
+    np.testing.assert_allclose(found.centroids, cluster_centroids(x, found.labels))  # not of the prepared features
+    assert set(record.files) == {"labels", "paths", "joins", "joins_before", "seconds_x", "seconds_neighbours",
+                                 "seconds_centroids"} and record["joins"] == found.figures["joins"]
+    assert lines[0] == f"[Cluster][Epoch 3] {found.figures['joins']:.0f} joins" and "] images: 300, clus" in lines[1]
+
+
+def test_no_cluster_of_any_clustering(cluster):
+    with pytest.raises(ISEError, match=r"^\[Cluster\]\[Epoch 3\] no cluster among 9 images: change the keys"):
+        cluster(np.eye(9, dtype=np.float32), name=BY_CAMERA)
+
+
+def test_what_is_kept_lies_in_a_checkpoint():
+    kept = {"eps": 0.37, "joins": 12.0}
+    state = {name: np.asarray(value) for name, value in state_of(kept).items()}
+    assert kept_of({"labels": np.zeros(3), **state}) == kept
+    assert kept_of({"eps": np.asarray(0.4), "step": np.asarray(3)}) == {"eps": 0.4}  # as checkpoints were once
+    assert kept_of({}) == {}
+
+
+@pytest.mark.slow
+def test_a_resumed_run_gets_back_what_was_kept(train, losses):
+    overrides = [f"Cluster={{'name': '{BY_CAMERA}', 'likeness': 0.1}}", "Global.save_interval=1"]
+    whole, lines = train(*overrides, "Global.epochs=3")
+    stem = str(next(pathlib.Path(whole.output_dir).rglob("epoch_1.pdparams")))[:-len(".pdparams")]
+    resumed, again = train(*overrides, "Global.epochs=3", f"Global.checkpoints={stem}", name="resumed")
+    assert len(losses(again)) == 6 and losses(lines)[-6:] == losses(again)
+    tables = [read_table(f"{engine.output_dir}/clusters.csv") for engine in (whole, resumed)]
+    assert tables[0][1]["joins_before"] == -1 and tables[0][2] == tables[1][2]
+    for table in tables:
+        assert table[3]["joins_before"] == table[2]["joins"] > 0
+
+
+@pytest.mark.slow
+def test_the_file_of_the_documents_trains(train, tmp_path, monkeypatch):
+    page = (ROOT / "docs/clustering.md").read_text()
+    (tmp_path / "my_clustering.py").write_text(re.search(r"^```py\n(.*?)^```", page, re.M | re.S)[1])
+    config = yaml.safe_load(re.search(r"^```text\n(.*?)^```", page, re.M | re.S)[1])
+    monkeypatch.chdir(tmp_path)
+    assert set(config["Cluster"]) == {"_delete_", "name", "above"}
+    block = {"name": config["Cluster"]["name"], "above": 0.92}  # of an untrained network all features are alike
+    engine, lines = train(f"Cluster={block}", "Global.epochs=1", "Global.iter_per_epoch=1")
+    record = np.load(f"{engine.output_dir}/pseudo_labels/epoch_1.npz")
+    assert record["labels"].max() > 3 and record["joined"] > len(record["labels"])
+    assert dataclasses.asdict(cluster_hook(engine).clustering) == {"above": block["above"], "k": 10}

@@ -3,7 +3,8 @@ import pytest
 
 from ppcls_ise.engine import load_config, prepare_config
 from ppcls_ise.engine import progress as progress_module
-from ppcls_ise.engine.offline import extract_splits
+from ppcls_ise.engine.cluster_stage import state_of
+from ppcls_ise.engine.offline import cluster_split, extract_splits
 from ppcls_ise.engine.progress import Progress
 from ppcls_ise.errors import ISEError
 from tests.helpers import ROOT
@@ -35,6 +36,25 @@ def test_one_set_is_query_and_gallery(people):
     config["DataLoader"]["Eval"] = {"All": config["DataLoader"]["Eval"]["Query"]}
     found = extract_splits(config)
     assert found["query"] is found["gallery"]
+
+
+def test_clusters_are_those_of_the_run(people, tmp_path):
+    base = [*TINY, f"Global.image_root={people}", "Cluster.eps=auto"]
+    train = splits(people)["train"]
+
+    def clustered(*overrides):
+        config = prepare_config(load_config(str(ROOT / "configs/ISE_demo.yaml"), [*base, *overrides]), "train")
+        return cluster_split(config, train)
+
+    by_itself = clustered()
+    (tmp_path / "latest.pdparams").touch()
+    np.savez(tmp_path / "latest.ise.npz", **state_of({"eps": 0.3}))
+    kept = clustered(f"Global.pretrained_model={tmp_path / 'latest'}")
+    assert kept.kept == {"eps": 0.3} != by_itself.kept
+    np.testing.assert_array_equal(kept.labels, clustered("Cluster.eps=0.3").labels)
+    name = f"{ROOT / 'tests/clustering/by_camera.py'}:ByCamera"
+    assert clustered("Cluster.search=ivf").figures["recall"] == 1
+    assert set(clustered(f"Cluster={{'name': '{name}'}}").figures) == {"joins", "joins_before"}
 
 
 def test_progress_tells_when_it_will_be_done(monkeypatch):

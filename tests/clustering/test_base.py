@@ -1,0 +1,134 @@
+"""What every clustering is given and gives, by one that needs all of it."""
+import dataclasses
+
+import numpy as np
+import paddle
+import pytest
+from clustering.by_camera import ByCamera
+from clustering.twins import features
+
+from ppcls_ise.clustering import (
+    CLUSTERINGS,
+    Clustering,
+    Clusters,
+    KReciprocalDBSCAN,
+    nearest_neighbours,
+    register_clustering,
+)
+from ppcls_ise.clustering.features import for_search
+from ppcls_ise.errors import ISEError
+
+X, CAMERAS = features(301, groups=40, noise=0.3), np.arange(301) % 4
+
+
+def in_shares(clustering, count, cameras=CAMERAS, kept=None):
+    """As training does with ``count`` processes."""
+    prepared = clustering.prepare(X, cameras)
+    edges = [len(X) * part // count for part in range(count + 1)]
+    parts = [clustering.neighbours(prepared, cameras, slice(*ends)) for ends in zip(edges, edges[1:])]
+    return clustering.assign(prepared, cameras, tuple(map(np.concatenate, zip(*parts))), kept or {})
+
+
+@pytest.mark.parametrize("clustering", [ByCamera(), ByCamera(centre=False), KReciprocalDBSCAN("auto"),
+                                        KReciprocalDBSCAN(0.5, search="paddle", block_size=50)], ids=str)
+@pytest.mark.parametrize("count", [1, 2, 3, 400])  # 400: most shares are empty
+def test_any_number_of_shares_gives_the_same(clustering, count):
+    whole, shared = clustering(X, CAMERAS), in_shares(clustering, count)
+    assert whole.labels.max() > 10
+    np.testing.assert_array_equal(shared.labels, whole.labels)
+    assert (shared.figures, shared.kept, shared.lines) == (whole.figures, whole.kept, whole.lines)
+
+
+def test_cameras_and_prepared_features_reach_what_needs_them():
+    with_cameras, plain, without = ByCamera()(X, CAMERAS), ByCamera(centre=False)(X, CAMERAS), ByCamera()(X)
+    assert with_cameras.lines == [f"{with_cameras.figures['joins']} joins"] and with_cameras.figures["joins"] > 20
+    assert without.lines == ["no cameras: nothing to join"] and without.figures["joins"] == 0
+    for other in (plain, without):
+        assert not np.array_equal(other.labels, with_cameras.labels)
+    np.testing.assert_array_equal(ByCamera(centre=False)(ByCamera().prepare(X, CAMERAS), CAMERAS).labels,
+                                  with_cameras.labels)
+    np.testing.assert_array_equal(ByCamera()(paddle.to_tensor(X), CAMERAS).labels, with_cameras.labels)
+
+
+def test_what_is_kept_comes_back():
+    first = ByCamera()(X, CAMERAS)
+    assert first.figures["joins_before"] == -1
+    assert ByCamera()(X, CAMERAS, first.kept).figures["joins_before"] == first.figures["joins"]
+
+
+def test_eps_is_chosen_once_and_kept_whatever_the_config_says():
+    first = KReciprocalDBSCAN("auto")(X)
+    assert first.kept == {"eps": first.figures["eps"]} and 0.1 < first.kept["eps"] < 0.9
+    assert first.lines == [f"Cluster.eps auto: {first.kept['eps']}, kept from now on"]
+    again = KReciprocalDBSCAN("auto")(X, kept={"eps": 0.37})
+    assert again.kept == {"eps": 0.37} and not again.lines
+    np.testing.assert_array_equal(again.labels, KReciprocalDBSCAN(0.37)(X, kept={"eps": 0.9}).labels)
+    assert set(first.seconds) == {"jaccard", "eps", "dbscan"} and set(again.seconds) == {"jaccard", "dbscan"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Alternating(Clustering):
+    """Needs nothing but :meth:`assign`."""
+
+    def assign(self, features, cameras, neighbours, kept):
+        assert neighbours == () and kept == {} and cameras is None
+        return Clusters([row % 3 - 1 for row in range(len(features))])
+
+
+def test_only_assign_is_needed():
+    labels = Alternating()(X[:5]).labels
+    assert labels.dtype == np.int64 and labels.tolist() == [-1, 0, 1, -1, 0]
+    assert "Cluster block" in Alternating().advice(X, None, (), Clusters(labels))
+    with pytest.raises(TypeError, match="assign"):
+        dataclasses.dataclass(frozen=True)(type("Nothing", (Clustering,), {}))()
+
+
+def test_labels_are_whole_numbers():
+    assert Clusters(np.array([0, -1], np.int32)).labels.dtype == np.int64
+    with pytest.raises(TypeError):
+        Clusters([0.5, 1.0])
+
+
+def test_features_that_are_no_numbers_are_refused_before_anything():
+    bad = X.copy()
+    bad[3, 0] = np.nan
+    with pytest.raises(ISEError, match="rows 3"):
+        ByCamera()(bad, CAMERAS)
+
+
+def test_features_are_searched_where_they_are():
+    class OnGPU:
+        """As a tensor there: only its place is asked for."""
+
+        __module__, numpy = "paddle", None
+        place = type("Place", (), {"is_cpu_place": lambda self: False})()
+
+    tensor = OnGPU()
+    assert for_search(tensor, X, X) is tensor  # no second copy of what was not changed
+    other = X[:, ::-1].copy()
+    assert for_search(X, X, other) is other and for_search(paddle.to_tensor(X), X, other) is other
+
+
+@pytest.mark.parametrize("keys, message", [
+    ({"eps": 0.0}, "eps must be above 0 and below 1"), ({"eps": 1.0}, "eps must be above 0 and below 1"),
+    ({"eps": float("nan")}, "eps must be"), ({"min_samples": 0}, "min_samples must be above 0"),
+    ({"k1": -1}, "k1 must be above 0"), ({"k2": 0}, "k2 must be above 0"), ({"probes": 0}, "probes must be above 0"),
+    ({"block_size": 0}, "block_size must be above 0")])
+def test_a_message_on_a_key_begins_with_it(keys, message):
+    with pytest.raises(ISEError, match=f"^{message}"):
+        KReciprocalDBSCAN(**keys)
+
+
+def test_registered_by_the_name_of_the_class(monkeypatch):
+    monkeypatch.setitem(CLUSTERINGS, "Alternating", None)  # so that it is taken out in the end
+    del CLUSTERINGS["Alternating"]
+    assert register_clustering(Alternating) is Alternating is CLUSTERINGS["Alternating"]
+    register_clustering(Alternating)  # a file may be run twice
+    with pytest.raises(ISEError, match="k_reciprocal has registered a clustering KReciprocalDBSCAN; .* another name"):
+        register_clustering(type("KReciprocalDBSCAN", (Alternating,), {"__module__": "somewhere"}))
+    assert CLUSTERINGS["KReciprocalDBSCAN"] is KReciprocalDBSCAN
+
+
+def test_neighbours_of_the_default_are_the_public_search():
+    found, = KReciprocalDBSCAN(k1=5, k2=9).neighbours(X, None, slice(7, 50))
+    np.testing.assert_array_equal(found, nearest_neighbours(X, 9)[7:50])
