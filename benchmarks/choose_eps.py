@@ -7,14 +7,10 @@ true identities, each outlier a cluster of its own.
 """
 import argparse
 import dataclasses
-import os
-import sys
 
 import paddle
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
-
-import ppcls_ise  # noqa: E402
+import ppcls_ise
 
 ppcls_ise.register()
 

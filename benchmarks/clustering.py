@@ -25,8 +25,6 @@ import time
 import numpy as np
 from dense import encode, jaccard_rows
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 K1, K2, MIN_SAMPLES = 30, 6, 4
 
 

@@ -3,12 +3,8 @@
 python benchmarks/evaluate_run.py -c configs/ISE_MobileNetV2_CUHK03.yaml -o Global.pretrained_model=output/.../latest
 """
 import argparse
-import os
-import sys
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
-
-import ppcls_ise  # noqa: E402
+import ppcls_ise
 
 ppcls_ise.register()
 

@@ -3,13 +3,10 @@
 python benchmarks/feature_cache.py        # each case in a process of its own
 """
 import argparse
-import os
 import resource
 import subprocess
 import sys
 import time
-
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
 CASES = [(64, False), (256, False), (256, True)]
 

@@ -8,13 +8,10 @@ nearest that a kind finds."""
 import argparse
 import os
 import resource
-import sys
 import tempfile
 import time
 
 import numpy as np
-
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
 
 def people(count, dimension, images_each, spread, generator):

@@ -6,20 +6,16 @@ prints a markdown table: the share of a MobileNetV2 training step (batch 64, 128
 size (256 rows, 2048 dimensions) for 700 and 5,000 clusters, and the same written as a Python loop over rows.
 """
 import math
-import os
 import statistics
-import sys
 import time
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
-
-import ppcls_ise  # noqa: E402
-from ppcls_ise.arch import ISEHead  # noqa: E402
-from ppcls_ise.loss import cluster_contrast, label_preserving  # noqa: E402
+import ppcls_ise
+from ppcls_ise.arch import ISEHead
+from ppcls_ise.loss import cluster_contrast, label_preserving
 
 
 def batch(rows, dim, clusters, num_instances, seed=0):

@@ -7,11 +7,8 @@ counts. Features are compared as well."""
 import argparse
 import logging
 import os
-import sys
 import tempfile
 import time
-
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
 
 
 def exported(config_file, folder):

@@ -1,6 +1,6 @@
 """Kill trainings with SIGKILL at random moments, resume them, and compare the final weights with an untouched run.
 
-python benchmarks/kill_and_resume.py --kills 20      # loader workers 0 and 2, processes 1 and 2, in turn
+python -m benchmarks.kill_and_resume --kills 20      # loader workers 0 and 2, processes 1 and 2, in turn
 
 Half of the kills come at a random time, the others in the middle of a save (as soon as a save has begun).
 """
@@ -18,11 +18,10 @@ import time
 import numpy as np
 import psutil  # comes with VisualDL
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-sys.path.insert(0, ROOT)  # for the tests
+from ppcls_ise.images.synthetic import make_synthetic
+from tests.training import TINY
 
-from ppcls_ise.images.synthetic import make_synthetic  # noqa: E402
-from tests.training import TINY  # noqa: E402
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 
 
 def start(folder, workers, processes, checkpoint=None):

@@ -7,15 +7,11 @@ Crops are synthetic, 128 x 64 as Market-1501's; read to 256 x 128. "extraction" 
 """
 import argparse
 import os
-import sys
 import tempfile
 import time
 from functools import partial
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import ppcls_ise  # noqa: E402
+import ppcls_ise
 
 ppcls_ise.register()
 

@@ -11,7 +11,6 @@ import math
 import os
 import random
 import re
-import sys
 
 import numpy as np
 import paddle
@@ -21,9 +20,7 @@ from PIL import Image
 from torch import nn
 from torchvision.models import mobilenet_v2
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
-
-from ppcls_ise.clustering import dbscan, jaccard_distance  # noqa: E402
+from ppcls_ise.clustering import dbscan, jaccard_distance
 
 EPOCHS, STEPS, CLUSTERS, INSTANCES = 12, 30, 8, 8
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)

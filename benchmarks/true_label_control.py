@@ -6,14 +6,10 @@ A control for the implementation only. The package itself never reads identities
 """
 import argparse
 import dataclasses
-import os
-import sys
 
 import numpy as np
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..")))
-
-import ppcls_ise  # noqa: E402
+import ppcls_ise
 
 ppcls_ise.register()
 

@@ -3,14 +3,12 @@ import pathlib
 import sys
 
 import numpy as np
+import paddle
+
+from ppcls_ise.arch.pli import interpolation_degree, support_samples
+from ppcls_ise.visualize.charts import STYLE, line_chart
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-import paddle  # noqa: E402
-
-from ppcls_ise.arch.pli import interpolation_degree, support_samples  # noqa: E402
-from ppcls_ise.visualize.charts import STYLE, line_chart  # noqa: E402
 
 COLOURS = ("var(--c0)", "var(--c1)", "var(--c2)")
 CLUSTERS = {0: (52, 60, 68, 76), 1: (96, 104, 112), 2: (136, 143, 150, 158)}  # angles of features, degrees

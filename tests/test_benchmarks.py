@@ -1,5 +1,6 @@
 """The benchmarks run, at a size that says nothing of speed, and what they compare agrees."""
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from tests.helpers import ROOT
 
 def run(name, *arguments):
     result = subprocess.run([sys.executable, f"benchmarks/{name}.py", *arguments], cwd=ROOT, capture_output=True,
-                            text=True, timeout=300)
+                            text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
