@@ -1,11 +1,14 @@
+"""The weights of a torch program under PaddleClas's names, and the way back."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Collection
 
 import numpy as np
 
-from ..errors import ISEError
+from ..errors import ISEError, some
 from . import identity_pair
+from .files import State
 from .names import ARCHITECTURES, LINEAR, tensor_names
 
 __all__ = ["LAYOUTS", "Conversion", "to_paddle", "to_torch"]
@@ -36,7 +39,7 @@ class Conversion:
         notes: what to know before using the result.
     """
 
-    state: dict[str, np.ndarray]
+    state: State
     architecture: str
     layout: str
     mapped: list[tuple[str, str]]
@@ -45,7 +48,7 @@ class Conversion:
     notes: list[str]
 
 
-def to_paddle(state: dict[str, np.ndarray], architecture: str | None = None, widen: bool = False) -> Conversion:
+def to_paddle(state: State, architecture: str | None = None, widen: bool = False) -> Conversion:
     """Give the weights of a torch program PaddleClas's names and shapes.
 
     Args:
@@ -82,7 +85,7 @@ def to_paddle(state: dict[str, np.ndarray], architecture: str | None = None, wid
     return _fill_pair(_rename(state, by_name, table, architecture, layout), prefix)
 
 
-def to_torch(state: dict[str, np.ndarray], layout: str | None = None, prefix: str = "",
+def to_torch(state: State, layout: str | None = None, prefix: str = "",
              architecture: str | None = None) -> Conversion:
     """The way back: weights with our names (``.pdparams``) under the names of a torch program.
 
@@ -118,12 +121,12 @@ def to_torch(state: dict[str, np.ndarray], layout: str | None = None, prefix: st
     return result
 
 
-def _check_architecture(name):
+def _check_architecture(name: str | None) -> None:
     if name is not None and name not in ARCHITECTURES:
         raise ISEError(f"the architecture is {', '.join(ARCHITECTURES)}, not {name!r}")
 
 
-def _single(state, widen):
+def _single(state: State, widen: bool) -> State:
     half = [name for name, value in state.items() if value.dtype == np.float16]
     if half and not widen:
         raise ISEError(f"{len(half)} of {len(state)} weights are float16 ({half[0]}, ...), which keeps three digits; "
@@ -131,11 +134,11 @@ def _single(state, widen):
     return {name: value.astype("float32") if value.dtype.kind == "f" else value for name, value in state.items()}
 
 
-def _is_paddle(state):
+def _is_paddle(state: State) -> bool:
     return any(name.endswith("._variance") for name in state)
 
 
-def _keep(state, architecture):
+def _keep(state: State, architecture: str | None) -> Conversion:
     """Weights that PaddleClas trained: all but what is neither backbone nor neck, a classification head for one."""
     if any(name.startswith("backbone.") for name in state):
         kept = [name for name in state if name.startswith(("backbone.", "neck."))]
@@ -151,11 +154,11 @@ def _keep(state, architecture):
                       [], [name for name in state if name not in kept], notes)
 
 
-def _paddle_table(architecture):
+def _paddle_table(architecture: str) -> dict[str, str]:
     return {new: old for old, new in tensor_names(architecture).items()}
 
 
-def _layout(state):
+def _layout(state: State) -> str:
     stages = {int(name.split(".")[1]) for name in state if name.startswith("base.") and ".conv1." in name}
     if not stages:
         return "torchvision"
@@ -166,7 +169,7 @@ def _layout(state):
                    "pooling before it: ClusterContrast) and base.4 (with ReLU: ISE)")
 
 
-def _torchvision_name(name, first_stage):
+def _torchvision_name(name: str, first_stage: int | None) -> str:
     """``base.4.0.conv1.weight`` -> ``layer1.0.conv1.weight``; a name outside ``base`` stays."""
     if first_stage is None or not name.startswith("base."):
         return name
@@ -177,7 +180,7 @@ def _torchvision_name(name, first_stage):
     return f"layer{place - first_stage + 1}.{rest}"
 
 
-def _layout_name(name, first_stage):
+def _layout_name(name: str, first_stage: int | None) -> str | None:
     """The way back; None for the classifier, which a ``base`` does not have."""
     if first_stage is None:
         return name
@@ -186,11 +189,11 @@ def _layout_name(name, first_stage):
     return f"base.{places[module]}.{rest}" if module in places else None
 
 
-def _is_classifier(name):
+def _is_classifier(name: str) -> bool:
     return name.startswith(("fc.", "classifier.", "out."))
 
 
-def _recognise(names, table_of):
+def _recognise(names: Collection[str], table_of: Callable[[str], dict[str, str]]) -> str:
     """The architecture whose tensors are all there, the classifier's aside."""
     missing = {architecture: [name for name in table_of(architecture) if name not in names
                               and not _is_classifier(name)] for architecture in ARCHITECTURES}
@@ -200,11 +203,11 @@ def _recognise(names, table_of):
     nearest = min(missing, key=lambda architecture: len(missing[architecture]) / len(table_of(architecture)))
     lacking = missing[nearest]
     raise ISEError(f"these are not all weights of any of {', '.join(ARCHITECTURES)}: nearest is {nearest}, of which "
-                   f"{len(lacking)} of {len(table_of(nearest))} are missing ({', '.join(lacking[:3])}, ...); the file "
-                   f"has {', '.join(list(names)[:3])}, ... To convert what there is, name the architecture")
+                   f"{len(lacking)} of {len(table_of(nearest))} are missing ({some(lacking)}); the file has "
+                   f"{some(names)}. To convert what there is, name the architecture")
 
 
-def _rename(state, by_name, table, architecture, layout):
+def _rename(state: State, by_name: dict[str, str], table: dict[str, str], architecture: str, layout: str) -> Conversion:
     mapped = [(by_name[old], new) for old, new in table.items() if old in by_name]
     taken = {old for old, _ in mapped}
     renamed = {}
@@ -216,7 +219,7 @@ def _rename(state, by_name, table, architecture, layout):
     return Conversion(renamed, architecture, layout, mapped, missing, left_over, notes)
 
 
-def _fill_pair(result, prefix):
+def _fill_pair(result: Conversion, prefix: str) -> Conversion:
     if result.architecture in identity_pair.PAIRS and not result.missing:
         layer, conv, _ = identity_pair.PAIRS[result.architecture]
         stem = prefix + ("conv1._conv.weight" if result.architecture == "MobileNetV2" else "stem.0.conv.weight")
@@ -230,7 +233,7 @@ def _fill_pair(result, prefix):
     return result
 
 
-def _drop_pair(architecture, by_name, state):
+def _drop_pair(architecture: str, by_name: dict[str, str], state: State) -> None:
     layer = identity_pair.PAIRS[architecture][0]
     pair = {bare: state[name] for bare, name in by_name.items() if bare.startswith(layer + ".")}
     if not pair:

@@ -9,9 +9,16 @@ BatchNorm normalises by the *batch*, and that is another network than the one wh
 """
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ISEError
+
+if TYPE_CHECKING:
+    import paddle
 
 __all__ = ["PAIRS", "calibrated", "is_identity", "pair_tensors"]
 
@@ -21,7 +28,7 @@ PAIRS = {"MobileNetV2": ("conv2._first_block._expand_conv", "_conv", "_batch_nor
 _EPS = 1e-5  # of every BatchNorm in these networks
 
 
-def pair_tensors(architecture: str, mean: np.ndarray, variance: np.ndarray) -> dict[str, np.ndarray]:
+def pair_tensors(architecture: str, mean: NDArray[Any], variance: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """The pair as an identity.
 
     Args:
@@ -39,7 +46,7 @@ def pair_tensors(architecture: str, mean: np.ndarray, variance: np.ndarray) -> d
     return {f"{layer}.{name}": value.astype("float32") for name, value in tensors.items()}
 
 
-def is_identity(architecture: str, state: dict[str, np.ndarray], tolerance: float = 1e-4) -> bool:
+def is_identity(architecture: str, state: dict[str, NDArray[Any]], tolerance: float = 1e-4) -> bool:
     """Whether the pair in ``state`` changes nothing in evaluation, up to ``tolerance`` of scale and shift."""
     layer, conv, norm = PAIRS[architecture]
     weight = state[f"{layer}.{conv}.weight"][:, :, 0, 0]
@@ -50,7 +57,8 @@ def is_identity(architecture: str, state: dict[str, np.ndarray], tolerance: floa
             and np.allclose(shift, mean * scale, atol=tolerance))
 
 
-def calibrated(architecture: str, backbone, batches) -> dict[str, np.ndarray]:
+def calibrated(architecture: str, backbone: paddle.nn.Layer, batches: Iterable[NDArray[np.float32]]
+               ) -> dict[str, NDArray[Any]]:
     """The pair with the statistics of its real input.
 
     Args:
@@ -65,13 +73,13 @@ def calibrated(architecture: str, backbone, batches) -> dict[str, np.ndarray]:
 
     sums = []
 
-    def collect(layer, inputs):
+    def collect(layer: paddle.nn.Layer, inputs: tuple[paddle.Tensor, ...]) -> None:
         x = inputs[0].numpy().astype("float64")
         sums.append((x.sum(axis=(0, 2, 3)), (x ** 2).sum(axis=(0, 2, 3)), x.size // x.shape[1]))
 
     layer = dict(backbone.named_sublayers())[PAIRS[architecture][0]]
     backbone.eval()
-    hook = layer.register_forward_pre_hook(collect)
+    hook = layer.register_forward_pre_hook(collect)  # type: ignore[arg-type]  # a hook may return nothing
     with paddle.no_grad():
         for batch in batches:
             backbone(paddle.to_tensor(batch))

@@ -24,13 +24,13 @@ def tensor_names(architecture: str) -> dict[str, str]:
     return _mobilenet() if architecture == "MobileNetV2" else _resnet(*_RESNETS[architecture])
 
 
-def _conv_bn(torch_conv, torch_bn, paddle_conv, paddle_bn):
+def _conv_bn(torch_conv: str, torch_bn: str, paddle_conv: str, paddle_bn: str) -> dict[str, str]:
     return {f"{torch_conv}.weight": f"{paddle_conv}.weight", f"{torch_bn}.weight": f"{paddle_bn}.weight",
             f"{torch_bn}.bias": f"{paddle_bn}.bias", f"{torch_bn}.running_mean": f"{paddle_bn}._mean",
             f"{torch_bn}.running_var": f"{paddle_bn}._variance"}
 
 
-def _resnet(convolutions, depths):
+def _resnet(convolutions: int, depths: tuple[int, ...]) -> dict[str, str]:
     names = _conv_bn("conv1", "bn1", "stem.0.conv", "stem.0.bn")
     block = 0
     for stage, depth in enumerate(depths, 1):
@@ -47,8 +47,8 @@ def _resnet(convolutions, depths):
     return names | {"fc.weight": "fc.weight", "fc.bias": "fc.bias"}
 
 
-def _mobilenet():
-    def unit(torch, paddle):
+def _mobilenet() -> dict[str, str]:
+    def unit(torch: str, paddle: str) -> dict[str, str]:
         return _conv_bn(f"{torch}.0", f"{torch}.1", f"{paddle}._conv", f"{paddle}._batch_norm")
 
     names = unit("features.0", "conv1")

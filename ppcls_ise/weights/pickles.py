@@ -7,13 +7,15 @@ make dicts, lists, numbers and arrays.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ISEError
 
-__all__ = ["TORCH_DTYPES", "Storage", "load_pickle"]
+__all__ = ["TORCH_DTYPES", "Storage", "TensorView", "load_pickle"]
 
 #: names of torch's storages -> dtypes; bfloat16, which numpy lacks, as its bits
 TORCH_DTYPES = {"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "V2",
@@ -26,83 +28,89 @@ class Storage:
     """The numbers that tensors of a torch file are views of. ``data``: array [N], filled in when they are read."""
 
     def __init__(self, dtype: np.dtype, count: int):
-        self.dtype, self.count, self.data = dtype, count, None
+        self.dtype, self.count = dtype, count
+        self.data: NDArray[Any] | None = None
 
 
 class TensorView:
     """A tensor of a torch file: shape and strides on a :class:`Storage` that may not have been read yet."""
 
-    def __init__(self, storage, offset, shape, strides):
+    def __init__(self, storage: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]):
         if not isinstance(storage, Storage) or len(shape) != len(strides):
             raise pickle.UnpicklingError("a tensor without storage")
         # torch itself reads beyond the storage where these lie
         last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides))
         if min((offset, *shape, *strides)) < 0 or (0 not in shape and last >= storage.count):
             raise pickle.UnpicklingError(f"a tensor of shape {shape} lies outside its storage of {storage.count}")
-        self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
+        self.storage: Storage = storage
+        self.offset, self.shape, self.strides = offset, shape, strides
 
-    def array(self) -> np.ndarray:
+    def array(self) -> NDArray[Any]:
+        """A copy of its numbers, once they have been read."""
         if 0 in self.shape:
             return np.empty(self.shape, self.storage.dtype)
+        if self.storage.data is None:
+            raise pickle.UnpicklingError("a tensor without numbers")
         data = self.storage.data[self.offset:]
         steps = [stride * data.itemsize for stride in self.strides]
         return np.lib.stride_tricks.as_strided(data, self.shape, steps).copy()
 
 
-def _rebuild_tensor(storage, offset, shape, strides, *_):
+def _rebuild_tensor(storage: Any, offset: int, shape: Iterable[int], strides: Iterable[int], *_: Any) -> TensorView:
     return TensorView(storage, offset, tuple(shape), tuple(strides))
 
 
-def _rebuild_parameter(tensor, *_):
+def _rebuild_parameter(tensor: TensorView, *_: Any) -> TensorView:
     return tensor
 
 
 class _Dict(dict):
     """OrderedDict; torch hangs version numbers on it, which nothing here needs."""
 
-    def __setstate__(self, _):
+    def __setstate__(self, _: Any) -> None:
         pass
 
 
 class _DType:
-    def __init__(self, text, *_):
+    def __init__(self, text: str, *_: Any):
         if text not in _NUMBERS:
             raise pickle.UnpicklingError(f"numbers of type {text!r}")
-        self.text, self.order = text, "="
+        self.text = text
+        self.order: Any = "="
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: tuple) -> None:
         self.order = state[1] if state[1] in "<>=" else "="
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         return np.dtype(self.text).newbyteorder(self.order)
 
 
 class _Array:
     """numpy.ndarray as pickle makes it: empty first, then its state."""
 
-    value = None
+    value: NDArray[Any] | None = None
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, column_major, data = state
         data = data.encode("latin1") if isinstance(data, str) else data
         self.value = np.frombuffer(data, dtype.dtype).reshape(shape, order="F" if column_major else "C").copy()
 
 
-def _reconstruct(*_):
+def _reconstruct(*_: Any) -> _Array:
     return _Array()
 
 
-def _scalar(dtype, data):
+def _scalar(dtype: _DType, data: bytes | str) -> Any:
     data = data.encode("latin1") if isinstance(data, str) else data
     return np.frombuffer(data, dtype.dtype)[0]
 
 
-def _encode(text, *_):
+def _encode(text: str, *_: Any) -> bytes:
     return text.encode("latin1")
 
 
-def _tuple(items=()):
+def _tuple(items: Iterable[Any] = ()) -> tuple:
     return tuple(items)
 
 
@@ -117,12 +125,16 @@ _KNOWN = {("collections", "OrderedDict"): _Dict, ("builtins", "tuple"): _tuple, 
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file, persistent_load):
+    def __init__(self, file: BinaryIO, persistent_load: Callable[[tuple], Any] | None):
         super().__init__(file, encoding="latin1")
-        if persistent_load is not None:
-            self.persistent_load = persistent_load
+        self._storage_of = persistent_load
 
-    def find_class(self, module, name):
+    def persistent_load(self, identity: tuple) -> Any:
+        if self._storage_of is None:
+            raise pickle.UnpicklingError("a persistent id, which files of this kind do not have")
+        return self._storage_of(identity)
+
+    def find_class(self, module: str, name: str) -> Any:
         try:
             return _KNOWN[module, name]
         except KeyError:
@@ -131,7 +143,7 @@ class _Unpickler(pickle.Unpickler):
                            "dict") from None
 
 
-def load_pickle(file, persistent_load: Callable | None = None):
+def load_pickle(file: BinaryIO, persistent_load: Callable[[tuple], Any] | None = None) -> Any:
     """Read one pickle from a binary file.
 
     Args:
@@ -148,7 +160,7 @@ def load_pickle(file, persistent_load: Callable | None = None):
     return _plain(_Unpickler(file, persistent_load).load())
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, _Array):
         return value.value
     if isinstance(value, dict):

@@ -4,6 +4,8 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,7 +17,7 @@ __all__ = ["read_torch"]
 _MAGIC = 0x1950a86a20f9469cfc6c  # first number of a file of torch < 1.6
 
 
-def read_torch(path: str):
+def read_torch(path: str) -> Any:
     """Read a file that ``torch.save`` wrote.
 
     Returns:
@@ -30,11 +32,11 @@ def read_torch(path: str):
     return _arrays(saved)
 
 
-def _storages():
+def _storages() -> tuple[Callable[[tuple], Storage], dict[str, Storage]]:
     """A ``persistent_load`` and the storages that it has been asked for: key -> Storage."""
-    known = {}
+    known: dict[str, Storage] = {}
 
-    def load(identity):
+    def load(identity: tuple) -> Storage:
         if identity[0] != "storage" or not isinstance(identity[1], np.dtype):
             raise pickle.UnpicklingError(f"a persistent id {identity[0]!r}")
         _, dtype, key, _, count, *view = identity
@@ -45,7 +47,7 @@ def _storages():
     return load, known
 
 
-def _read_zip(file):
+def _read_zip(file: BinaryIO) -> Any:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         main = [name for name in names if name.endswith("/data.pkl")]
@@ -66,7 +68,7 @@ def _read_zip(file):
     return saved
 
 
-def _read_legacy(file):
+def _read_legacy(file: BinaryIO) -> Any:
     if load_pickle(file) != _MAGIC:
         raise ISEError("it is no file of torch.save")
     load_pickle(file), load_pickle(file)  # version of the format, sizes of C's types
@@ -82,7 +84,7 @@ def _read_legacy(file):
     return saved
 
 
-def _arrays(value):
+def _arrays(value: Any) -> Any:
     if isinstance(value, TensorView):
         return value.array()
     if isinstance(value, dict):

@@ -4,8 +4,6 @@ import dataclasses
 import numpy as np
 import paddle
 import pytest
-from clustering.by_camera import ByCamera
-from clustering.twins import features
 
 from ppcls_ise.clustering import (
     CLUSTERINGS,
@@ -17,6 +15,8 @@ from ppcls_ise.clustering import (
 )
 from ppcls_ise.clustering.features import for_search
 from ppcls_ise.errors import ISEError
+from tests.clustering.by_camera import ByCamera
+from tests.clustering.twins import features
 
 X, CAMERAS = features(301, groups=40, noise=0.3), np.arange(301) % 4
 

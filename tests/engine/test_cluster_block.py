@@ -2,12 +2,12 @@
 import shutil
 
 import pytest
-from helpers import ROOT
 
 from ppcls_ise.clustering import Clustering, KReciprocalDBSCAN
 from ppcls_ise.config import load_config
 from ppcls_ise.engine import clustering_of, prepare_config
 from ppcls_ise.errors import ISEError
+from tests.helpers import ROOT
 
 BY_CAMERA = ROOT / "tests/clustering/by_camera.py"
 
@@ -34,7 +34,7 @@ def test_the_default():
 def test_a_file_and_a_module(own, tmp_path):
     shutil.copy(BY_CAMERA, tmp_path / "by_camera_copy.py")
     for name in ("by_camera_copy.py:ByCamera", f"{BY_CAMERA}:ByCamera", "by_camera_copy:ByCamera",
-                 "clustering.by_camera:ByCamera"):
+                 "tests.clustering.by_camera:ByCamera"):
         clustering, interval = clustering_of({"name": name, "likeness": 0.7, "interval": 2})
         assert isinstance(clustering, Clustering) and type(clustering).__name__ == "ByCamera"
         assert (clustering.likeness, clustering.centre, interval) == (0.7, True, 2)
