@@ -14,8 +14,8 @@ from typing import Any
 from .find import HostError
 
 __all__ = ["NoLogWriter", "attribute_dict", "average_gradients_ourselves", "call_after_step", "forget_batches",
-           "loss_scaler", "naming", "refuse_crash", "silence_flags", "stand_in_for_visualdl", "update_freq",
-           "update_loss", "update_metric", "weight_stems", "wrap_train_epoch"]
+           "loss_scaler", "naming", "refuse_crash", "save_memory", "silence_flags", "stand_in_for_visualdl",
+           "switch_off_onednn", "update_freq", "update_loss", "update_metric", "weight_stems", "wrap_train_epoch"]
 
 # From these versions on, importing them after PaddlePaddle 2 kills the interpreter (measured with 2.6.2).
 _CRASH_WITH_PADDLE_2 = {"scipy": ("scipy", (1, 17)), "sklearn": ("scikit-learn", (1, 8))}
@@ -161,6 +161,23 @@ def naming(written: str, final: str) -> Iterator[None]:
         yield
     finally:
         log.removeFilter(rename)
+
+
+def save_memory(config: Any, program: str) -> None:
+    """Let Paddle Inference reuse memory where it can: Paddle 3 fails on its own programs with it.
+
+    Args:
+        config: ``paddle.inference.Config``.
+        program: ``inference.pdmodel`` of Paddle 2 or ``inference.json`` of Paddle 3.
+    """
+    if program.endswith(".pdmodel"):
+        config.enable_memory_optim()
+
+
+def switch_off_onednn(config: Any) -> None:
+    """Run without oneDNN, which Paddle 3 has on by default, and Paddle 2 has no switch for."""
+    if hasattr(config, "disable_mkldnn"):
+        config.disable_mkldnn()
 
 
 def silence_flags() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ISEError
+from ..host.bridges import save_memory, switch_off_onednn
 
 __all__ = ["OnnxRuntime", "PaddleRuntime", "model_files", "onnx_file"]
 
@@ -67,8 +68,7 @@ class PaddleRuntime:
         program, weights = model_files(model_dir)
         config = inference.Config(program, weights)
         config.disable_glog_info()
-        if program.endswith(".pdmodel"):
-            config.enable_memory_optim()  # paddle 3 fails on its own programs with it
+        save_memory(config, program)
         if use_gpu:
             config.enable_use_gpu(gpu_mem, 0)
         else:
@@ -91,8 +91,7 @@ class PaddleRuntime:
     @staticmethod
     def _choose_onednn(config: Any, wanted: bool) -> None:
         if not wanted:
-            if hasattr(config, "disable_mkldnn"):  # paddle 3, which has it on by default
-                config.disable_mkldnn()
+            switch_off_onednn(config)
         elif platform.machine().lower() in ("x86_64", "amd64"):
             config.set_mkldnn_cache_capacity(10)  # kernels of so many batch shapes; without a bound memory grows
             config.enable_mkldnn()
