@@ -37,8 +37,6 @@ def export_model(engine: Any, onnx: bool = False) -> str:
     config = plain_dicts(engine.config)
     normalize, folder = config["Arch"].get("export_normalize", True), config["Global"]["save_inference_dir"]
     transforms = plain_block(config)["dataset"]["transform_ops"]
-    if not normalize:
-        engine.config["Arch"]["infer_output_key"] = "neck"
     for name in FILES:  # the description first: without it nobody takes what is half there for a model
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(folder, name))

@@ -56,7 +56,7 @@ def prepare_config(config: dict[str, Any], mode: str) -> dict[str, Any]:
         check_sizes(settings.get("image_shape"), loaders)
     config.setdefault("profiler_options", None)
     if mode == "export":
-        _check_export(config)
+        _complete_export(config)
     trained = settings["pretrained_model"] or settings["checkpoints"]
     if (mode != "train" or trained) and isinstance(config["Arch"].get("Backbone"), dict):
         config["Arch"]["Backbone"]["pretrained"] = False  # overwritten anyway: neither read nor downloaded
@@ -75,13 +75,15 @@ def _complete_ise(settings: dict[str, Any], arch: dict[str, Any]) -> None:
         arch.setdefault(key, getattr(ArchBlock, key))
 
 
-def _check_export(config: dict[str, Any]) -> None:
+def _complete_export(config: dict[str, Any]) -> None:
     if not config["Global"]["pretrained_model"]:
         raise ISEError("export needs the trained weights: -o Global.pretrained_model=output/.../best_model")
     if is_ise(config):
         plain_block(config)
         if config["Global"].get("image_shape") is None:
             raise ISEError("Global.image_shape is missing: [3, height, width] of the exported model")
+        if not config["Arch"].get("export_normalize", ArchBlock.export_normalize):
+            config["Arch"]["infer_output_key"] = "neck"
 
 
 def _device(name: str) -> str:
