@@ -27,7 +27,7 @@ def read_description(model_dir: str) -> dict[str, Any]:
     """
     path = os.path.join(model_dir, NAME)
     if not os.path.isfile(path):
-        raise ISEError(f"{path} is missing; export the model with tools/export_model.py, which writes it last")
+        raise ISEError(f"{path} is missing; export the model with ise export, which writes it last")
     try:
         with open(path, encoding="utf-8") as file:
             description = yaml.safe_load(file)
@@ -37,7 +37,7 @@ def read_description(model_dir: str) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ISEError(f"{path} is no yaml: {error}") from error
     except (KeyError, TypeError, ValueError):
-        raise ISEError(f"{path} has no PreProcess.transform_ops; tools/export_model.py writes them") from None
+        raise ISEError(f"{path} has no PreProcess.transform_ops; ise export writes them") from None
 
 
 def write_description(model_dir: str, description: dict[str, Any]) -> str:

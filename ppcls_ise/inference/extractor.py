@@ -27,7 +27,7 @@ class FeatureExtractor:
     Args:
         model_dir: folder of ``inference.json`` (paddle 3) or ``inference.pdmodel`` (paddle 2) and
             ``inference.pdiparams``, or of ``inference.onnx``, and of ``inference.yml`` with the preprocessing, as
-            ``tools/export_model.py`` writes them.
+            ``ise export`` writes them.
         runtime: ``paddle`` or ``onnx``.
         batch_size: images per run.
         threads: of the CPU.

@@ -26,7 +26,7 @@ def model_files(model_dir: str) -> tuple[str, str]:
     weights = os.path.join(model_dir, "inference.pdiparams")
     if program is None or not os.path.isfile(weights):
         raise ISEError(f"{model_dir} holds no exported model (inference.json or .pdmodel, and inference.pdiparams); "
-                       "tools/export_model.py writes one (Global.rec_inference_model_dir names its folder)")
+                       "ise export writes one (Global.rec_inference_model_dir names its folder)")
     return program, weights
 
 
@@ -34,7 +34,7 @@ def onnx_file(model_dir: str) -> str:
     """``inference.onnx``. Raises: ISEError: if the folder does not hold it."""
     file = os.path.join(model_dir, "inference.onnx")
     if not os.path.isfile(file):
-        raise ISEError(f"there is no {file}; tools/export_model.py --onnx writes it")
+        raise ISEError(f"there is no {file}; ise export --onnx writes it")
     return file
 
 

@@ -103,3 +103,11 @@ def test_a_description_stands_for_type_and_range():
             read_block(Block, block, "B")
     with pytest.raises(ISEError, match="B.sizes is a list, not"):
         read_block(Block, {"sizes": [2, 3]}, "B")
+
+
+def test_a_config_of_ones_own_builds_on_the_shipped_one(read):
+    found = read({"_base_": "gallery.yaml", "Global": {"rec_inference_model_dir": "inference"},
+                  "IndexProcess": {"image_root": "/data/crops", "pattern": None}}, "IndexProcess.return_k=3")
+    assert (found.model.rec_inference_model_dir, found.model.batch_size) == ("inference", 32)
+    assert (found.index.image_root, found.index.pattern, found.index.return_k) == ("/data/crops", None, 3)
+    assert found.serving == ServingSettings()

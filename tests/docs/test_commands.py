@@ -17,7 +17,7 @@ import paddle
 import pytest
 import yaml
 
-from ppcls_ise.cli.main import command
+from ppcls_ise.cli.main import command, main
 from ppcls_ise.config import load_config
 from tests.docs.test_config_page import ROWS, paths, place
 from tests.helpers import ROOT
@@ -170,6 +170,8 @@ def test_command(line, here, people):
         own = (ROOT / "Makefile").read_text() + (ROOT / "pyproject.toml").read_text()
         pinned = [token.strip("'\"") for token in tokens if "==" in token and not token.startswith("paddlepaddle")]
         assert all(token in own for token in pinned)
+    elif tokens == ["ise", "--help"]:
+        assert main(tokens[1:]) == 0
     elif tokens[0] != "mkdir":
         assert tokens[0] == "ise" and tokens[1] in RUNNERS, (
             f"{COMMANDS[line]}: {tokens[:2]} is not known here: add it to RUNNERS, or mark the block as not run")
