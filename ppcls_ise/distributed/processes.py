@@ -1,19 +1,22 @@
-"""What the processes of one training tell each other outside of a step."""
+"""What the processes of one training say to each other outside of a step."""
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import paddle
 import paddle.distributed as dist
 from paddle import nn
 
-from ..errors import ISEError
+from ..errors import ErrorText
 
 __all__ = ["gather_slices", "on_every_process", "on_first_process", "raise_everywhere", "unwrap"]
 
 #: Seconds between signs of life of a process at work; gloo gives up on a process after 30.
 HEARTBEAT = 5.0
+
+Result = TypeVar("Result")
 
 
 def unwrap(model: nn.Layer) -> nn.Layer:
@@ -21,7 +24,7 @@ def unwrap(model: nn.Layer) -> nn.Layer:
     return getattr(model, "_layers", model)
 
 
-def on_every_process(function: Callable):
+def on_every_process(function: Callable[[], Result]) -> Result:
     """Call ``function`` on every process, however long and however unevenly it takes; each gets its own result.
 
     ``function`` runs in a thread of its own and must not communicate: the processes do so meanwhile.
@@ -31,7 +34,7 @@ def on_every_process(function: Callable):
     """
     if dist.get_world_size() == 1:
         return function()
-    box: dict = {}
+    box: dict[str, Any] = {}
     thread = threading.Thread(target=_call, args=(function, box, paddle.get_device()))
     thread.start()
     while not _all_ended(thread):
@@ -40,19 +43,20 @@ def on_every_process(function: Callable):
     return box["result"]
 
 
-def on_first_process(function: Callable):
+def on_first_process(function: Callable[[], Result]) -> Result:
     """Call ``function`` on rank 0, however long it takes; its result, or its error, reaches every process.
 
     Raises:
         Exception: on rank 0 what ``function`` raised, on the others an error with the same message.
     """
-    outcome = [on_every_process(function if dist.get_rank() == 0 else lambda: None)]
+    here: Callable[[], Any] = function if dist.get_rank() == 0 else lambda: None
+    outcome = [on_every_process(here)]
     if dist.get_world_size() > 1:
         dist.broadcast_object_list(outcome, src=0)
     return outcome[0]
 
 
-def _call(function, box, device):
+def _call(function: Callable[[], Any], box: dict[str, Any], device: str) -> None:
     try:
         paddle.set_device(device)  # a new thread starts on the first device
         box["result"] = function()
@@ -60,7 +64,7 @@ def _call(function, box, device):
         box["error"] = error
 
 
-def _all_ended(thread):
+def _all_ended(thread: threading.Thread) -> bool:
     """A sign of life: waits a while for the thread, then for the other processes to have done so."""
     thread.join(HEARTBEAT)
     ended = paddle.to_tensor([int(not thread.is_alive())], dtype="int32")
@@ -70,28 +74,17 @@ def _all_ended(thread):
 
 def raise_everywhere(error: Exception | None) -> None:
     """Raise on every process if any of them came here with an error, so that none waits for one that has died."""
-    errors: list = []
+    errors: list[tuple[bool, str] | None] = []
     if dist.get_world_size() > 1:
         count = paddle.to_tensor([int(error is not None)], dtype="int32")
         dist.all_reduce(count)  # cheap enough for every step
         if count.item():
-            dist.all_gather_object(errors, error and _describe(error))
+            dist.all_gather_object(errors, error and tuple(ErrorText.of(error)))
     if error is not None:
         raise error
-    for described in errors:
-        if described is not None:
-            raise _rebuild(described)
-
-
-def _describe(error):
-    # As text: not every exception can be pickled.
-    known = isinstance(error, ISEError)
-    return known, str(error) if known else f"{type(error).__name__}: {error}"
-
-
-def _rebuild(described):
-    known, text = described
-    return ISEError(text) if known else RuntimeError(f"another process failed: {text}")
+    for text in errors:
+        if text is not None:
+            raise ErrorText(*text).rebuilt("another process failed: ")
 
 
 def gather_slices(rows: paddle.Tensor, total: int) -> paddle.Tensor:

@@ -2,9 +2,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["group_colour", "line_chart", "scatter", "standalone"]
 
 WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 24
@@ -17,7 +21,7 @@ font-family:system-ui,sans-serif}
 </style>"""
 
 
-def line_chart(series: dict[str, list[tuple[float, float]]], unit: bool = False) -> str:
+def line_chart(series: Mapping[str, Sequence[tuple[float, float]]], unit: bool = False) -> str:
     """Curves over the epochs.
 
     Args:
@@ -25,7 +29,7 @@ def line_chart(series: dict[str, list[tuple[float, float]]], unit: bool = False)
         unit: the values are fractions: the axis is 0 to 1, or to where the curves end below that.
 
     Returns:
-        An ``<svg>`` element; its lines tell their values when pointed at.
+        An ``<svg>`` element; its lines show their values when pointed at.
     """
     points = [point for line in series.values() for point in line]
     xs, ys = [x for x, _ in points], [y for _, y in points]
@@ -33,7 +37,7 @@ def line_chart(series: dict[str, list[tuple[float, float]]], unit: bool = False)
     x_ticks = [x for x in _ticks(min(xs), max(xs)) if x == int(x) and min(xs) <= x <= max(xs)] or [xs[0]]
     right = WIDTH - RIGHT
 
-    def at(x, y):
+    def at(x: float, y: float) -> tuple[float, float]:
         wide = max(xs) - min(xs)
         return (LEFT + (right - LEFT) * ((x - min(xs)) / wide if wide else 0.5),
                 HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]))
@@ -59,14 +63,14 @@ def line_chart(series: dict[str, list[tuple[float, float]]], unit: bool = False)
     return "".join(parts) + "</svg>"
 
 
-def scatter(places: np.ndarray, groups: np.ndarray, titles: list[str]) -> str:
+def scatter(places: NDArray[np.floating], groups: NDArray[np.integer], titles: list[str]) -> str:
     """A map of points in the colour of their group.
 
     Args:
         places: float [N, 2].
         groups: int [N]; negative is grey: no group. There are more groups than colours: hues repeat, and only groups
             that lie together can be told apart.
-        titles: what each point tells when pointed at.
+        titles: what each point shows when pointed at.
 
     Returns:
         An ``<svg>`` element.
@@ -94,7 +98,7 @@ def standalone(svg: str) -> str:
     return f"{start}>{STYLE}{end}"
 
 
-def _ticks(low, high, count=4):
+def _ticks(low: float, high: float, count: int = 4) -> list[float]:
     """About ``count`` round numbers from at most ``low`` to at least ``high``."""
     if high <= low:
         return [low, low + (abs(low) or 1.0)]

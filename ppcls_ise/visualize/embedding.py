@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["choose_for_map", "flatten"]
 
 
-def choose_for_map(groups: np.ndarray, limit: int = 1000, seed: int = 0) -> np.ndarray:
+def choose_for_map(groups: NDArray[np.integer], limit: int = 1000, seed: int = 0) -> NDArray[np.int64]:
     """Images for a map of bounded cost: whole groups, drawn at random, until ``limit`` is reached.
 
     Args:
@@ -20,7 +23,7 @@ def choose_for_map(groups: np.ndarray, limit: int = 1000, seed: int = 0) -> np.n
     return chosen if len(chosen) else np.arange(min(limit, len(groups)))
 
 
-def flatten(features: np.ndarray, seed: int = 0) -> np.ndarray:
+def flatten(features: NDArray[np.float32], seed: int = 0) -> NDArray[np.floating]:
     """t-SNE (van der Maaten and Hinton, JMLR 2008) by scikit-learn: neighbours stay together, distances mean little.
 
     Args:

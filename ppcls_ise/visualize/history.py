@@ -5,16 +5,19 @@ import os
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ISEError
-from ..images.listing import MARKET_PATTERN, identified_list
+from ..images.listing import MARKET_PATTERN, ImageList, identified_list
 from ..metric import cluster_report
-from ..metric.epoch_table import read_table
+from ..metric.epoch_table import Row, read_table
+
+__all__ = ["cluster_history", "run_tables"]
 
 TABLES = ("clusters", "training", "evaluation")
 
 
-def run_tables(folder: str) -> dict[str, dict[int, dict]]:
+def run_tables(folder: str) -> dict[str, dict[int, Row]]:
     """Figures of a run.
 
     Args:
@@ -30,7 +33,7 @@ def run_tables(folder: str) -> dict[str, dict[int, dict]]:
     return tables
 
 
-def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dict]:
+def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dict[str, float]]:
     """Describe every clustering of a run.
 
     A record that ``clusters.csv`` of the run has no row for is left out: it is of a run that was abandoned.
@@ -54,12 +57,14 @@ def cluster_history(folder: str, pattern: str = MARKET_PATTERN) -> dict[int, dic
     epochs &= read_table(os.path.join(folder, "clusters.csv")).keys() or epochs
     if not epochs:
         raise ISEError(f"there are no pseudo labels in {place}; name the output folder of a training run")
-    history, previous, images = {}, None, None
+    history: dict[int, dict[str, float]] = {}
+    previous: NDArray[np.int64] | None = None
+    image_list: ImageList | None = None
     for epoch in sorted(epochs):
         with np.load(os.path.join(place, f"epoch_{epoch}.npz")) as record:
             labels, paths = record["labels"], record["paths"].tolist()
-        if images is None or paths != images.names:
-            images, previous = identified_list("", paths, pattern, everywhere=False), None
-        history[epoch] = cluster_report(labels, images.pids, images.camids, previous)
+        if image_list is None or paths != image_list.names:
+            image_list, previous = identified_list("", paths, pattern, everywhere=False), None
+        history[epoch] = cluster_report(labels, image_list.pids, image_list.camids, previous)
         previous = labels
     return history

@@ -4,9 +4,13 @@ from __future__ import annotations
 import math
 import pathlib
 from html import escape
+from typing import NamedTuple
 
 from .charts import group_colour
 from .pictures import data_uri
+
+__all__ = ["Match", "Member", "Query", "cards", "chart_panel", "grid", "heading", "page", "panel", "rank_list_row",
+           "section", "sheet_row", "shown", "table", "text"]
 
 
 def page(title: str, subtitle: str, sections: list[str]) -> str:
@@ -65,35 +69,61 @@ def table(columns: list[str], rows: list[dict]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def shown(value) -> str:
+def shown(value: object) -> str:
     """A figure as text: counts whole, fractions to three places, nothing for nothing."""
     if value is None or isinstance(value, float) and math.isnan(value):
         return ""
     if isinstance(value, str):
         return escape(value)
-    return f"{value:g}" if float(value).is_integer() else f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.2g}"
+    number = float(value)  # type: ignore[arg-type]  # a number, if not a text
+    return f"{number:g}" if number.is_integer() else f"{number:.3f}" if abs(number) >= 0.001 else f"{number:.2g}"
 
 
-def rank_list_row(query: dict, matches: list[dict]) -> str:
-    """A query and its tiles, each ``{path, camera, similarity, right}``; the query ``{path, pid, camera, ap}``."""
-    tiles = [_tile(query["path"], "query", f"query {escape(query['camera'])}<br>AP {query['ap']:.2f}",
-                   f"query, identity {query['pid']}")]
-    results = [_tile(match["path"], "good" if match["right"] else "bad",
-                     f"<b>{'✓' if match['right'] else '✗'}</b> {match['similarity']:.2f} {escape(match['camera'])}",
-                     f"rank {rank}, {'the same person' if match['right'] else 'another person'}")
+class Query(NamedTuple):
+    """The query of a rank list."""
+
+    path: str
+    pid: int
+    camera: str  #: in a caption, empty where it is not known
+    ap: float
+
+
+class Match(NamedTuple):
+    """A gallery image in a rank list."""
+
+    path: str
+    camera: str
+    similarity: float  #: cosine
+    right: bool  #: of the query's identity
+
+
+class Member(NamedTuple):
+    """An image on a contact sheet."""
+
+    path: str
+    group: int  #: images of one group have one colour; negative: of none
+    caption: str
+
+
+def rank_list_row(query: Query, matches: list[Match]) -> str:
+    """A query and its best matches, best first."""
+    first = _tile(query.path, "query", f"query {escape(query.camera)}<br>AP {query.ap:.2f}",
+                  f"query, identity {query.pid}")
+    results = [_tile(match.path, "good" if match.right else "bad",
+                     f"<b>{'✓' if match.right else '✗'}</b> {match.similarity:.2f} {escape(match.camera)}",
+                     f"rank {rank}, {'the same person' if match.right else 'another person'}")
                for rank, match in enumerate(matches, 1)]
-    return f'<div class="row">{tiles[0]}<div class="tiles">{"".join(results)}</div></div>'
+    return f'<div class="row">{first}<div class="tiles">{"".join(results)}</div></div>'
 
 
-def sheet_row(title: str, images: list[dict]) -> str:
-    """A contact sheet of tiles ``{path, group, caption}``; tiles of one group have one colour."""
-    tiles = "".join(_tile(image["path"], "", escape(image["caption"]), image["caption"],
-                          group_colour(image["group"]) if image["group"] >= 0 else "")
-                    for image in images)
+def sheet_row(title: str, members: list[Member]) -> str:
+    """A contact sheet."""
+    tiles = "".join(_tile(member.path, "", escape(member.caption), member.caption,
+                          group_colour(member.group) if member.group >= 0 else "") for member in members)
     return f'<p class="sheet">{escape(title)}</p><div class="tiles">{tiles}</div>'
 
 
-def _tile(path, kind, caption, alt, colour=""):
+def _tile(path: str, kind: str, caption: str, alt: str, colour: str = "") -> str:
     style = f' style="--f:{colour}"' if colour else ""
     return (f'<figure class="{kind}"{style}><img src="{data_uri(path)}" alt="{escape(alt)}" loading="lazy">'
             f"<figcaption>{caption}</figcaption></figure>")

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from ..images.reading import read_image, shown
 
+__all__ = ["BAD", "GOOD", "PLAIN", "THUMB", "camera_label", "contact_sheet", "data_uri", "thumbnail"]
+
 #: width, height of a crop in pixels: twice what the page shows on a phone, once on a laptop.
 THUMB = (64, 128)
 GOOD, BAD, PLAIN = "#1a9850", "#d73027", "#8a94a3"
@@ -20,8 +22,9 @@ def thumbnail(path: str) -> Image.Image:
     Raises:
         ISEError: if the file is no readable image.
     """
-    image = Image.fromarray(read_image(path))
-    return ImageOps.pad(image, THUMB, Image.Resampling.BICUBIC, color=image.getpixel((0, 0)))
+    pixels = read_image(path)
+    red, green, blue = (int(value) for value in pixels[0, 0])
+    return ImageOps.pad(Image.fromarray(pixels), THUMB, Image.Resampling.BICUBIC, color=(red, green, blue))
 
 
 def data_uri(path: str) -> str:

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..files import replacing
 from ..metric import cluster_report
-from ..metric.epoch_table import best_epoch
+from ..metric.epoch_table import Row, best_epoch
 from . import page
 from .charts import group_colour, line_chart, scatter, standalone
 from .embedding import choose_for_map, flatten
 from .pictures import BAD, GOOD, PLAIN, camera_label, contact_sheet
 from .selection import RankList, cluster_sheets
+
+__all__ = ["ImageSet", "Retrieval", "write_report"]
 
 #: Charts: title -> (table of the run, columns or an ending of theirs, the values are fractions).
 CURVES = {
@@ -39,11 +42,16 @@ KINDS = {"largest": ("Largest clusters", "One colour is one identity, where iden
 class ImageSet(NamedTuple):
     """Images of one split with their features."""
 
-    features: np.ndarray  #: float32 [N, D] unit rows
-    pids: np.ndarray | None  #: int [N], None where identities are not known
-    camids: np.ndarray | None  #: int [N]
+    features: NDArray[np.float32]  #: float32 [N, D] unit rows
+    pids: NDArray[np.int64] | None  #: int [N], None where identities are not known
+    camids: NDArray[np.int64] | None  #: int [N]
     paths: list[str]
     cameras: tuple[str, ...] | None = None  #: name of camera 0, 1, ... where they have names
+
+    @property
+    def known_pids(self) -> NDArray[np.int64]:
+        """``pids``, or -1 for each image where they are not known."""
+        return np.full(len(self.paths), -1) if self.pids is None else self.pids
 
     def camera(self, index: int) -> str:
         """Camera of an image in a caption, empty where it is not known."""
@@ -62,8 +70,8 @@ class Retrieval(NamedTuple):
     rules: str  #: how it was evaluated
 
 
-def write_report(folder: str, title: str, subtitle: str, training: ImageSet, labels: np.ndarray,
-                 tables: dict[str, dict[int, dict]], retrieval: Retrieval | None = None,
+def write_report(folder: str, title: str, subtitle: str, training: ImageSet, labels: NDArray[np.int64],
+                 tables: dict[str, dict[int, Row]], retrieval: Retrieval | None = None,
                  best: str = "", progress: Callable[[str], None] = lambda step: None) -> str:
     """Draw everything.
 
@@ -98,7 +106,7 @@ def write_report(folder: str, title: str, subtitle: str, training: ImageSet, lab
     return path
 
 
-def _key_figures(retrieval, figures):
+def _key_figures(retrieval: Retrieval | None, figures: dict[str, float]) -> str:
     values = {name: str(figures[name]) for name in ("clusters", "outliers")}
     values.update({name.replace("_", " "): f"{100 * figures[name]:.0f} %"
                    for name in ("purity", "mixed", "split", "cross_camera") if name in figures})
@@ -114,18 +122,18 @@ def _key_figures(retrieval, figures):
     return "".join(parts)
 
 
-def _best_and_last(evaluation, best):
+def _best_and_last(evaluation: dict[int, Row], best: str) -> str:
     if not evaluation:
         return ""
     columns = list(next(iter(evaluation.values())))
     metric = best or "mAP"
     chosen = {"last": max(evaluation), "best": best_epoch(evaluation, metric)}
-    rows = [{"": name, **evaluation[epoch]} for name, epoch in chosen.items()]
+    rows = [{"": name, **evaluation[epoch]} for name, epoch in chosen.items() if epoch is not None]
     return page.section("Best and last epoch", f"The best epoch was picked by {metric} on the test set itself, so its "
                         "figures are too good: report the last epoch's.", page.table(["", *columns], rows))
 
 
-def _curves(folder, tables):
+def _curves(folder: str, tables: dict[str, dict[int, Row]]) -> str:
     panels = []
     for title, (name, endings, unit) in CURVES.items():
         rows = tables.get(name, {})
@@ -143,14 +151,14 @@ def _curves(folder, tables):
     if not panels:
         return ""
     clusters = [row for _, row in sorted(tables["clusters"].items())]
-    columns = list(dict.fromkeys(column for row in clusters for column in row))
+    names = list(dict.fromkeys(name for row in clusters for name in row))
     details = "<details><summary>The clusters of every epoch as a table</summary>" + page.table(
-        columns, clusters) + "</details>" if clusters else ""
+        names, clusters) + "</details>" if clusters else ""
     return page.section("Over the epochs", "Point at a curve for its values. The clusters are those the epoch was "
                         "trained on.", page.grid(panels), details)
 
 
-def _maps(folder, training, labels):
+def _maps(folder: str, training: ImageSet, labels: NDArray[np.int64]) -> str:
     chosen = choose_for_map(training.pids if training.pids is not None else labels)
     if not len(chosen):
         return ""
@@ -167,53 +175,52 @@ def _maps(folder, training, labels):
                         "repeat: only neighbouring groups can be told apart.", page.grid(panels, wide=True))
 
 
-def _title(training, labels, index):
+def _title(training: ImageSet, labels: NDArray[np.int64], index: int) -> str:
     known = {"cluster": labels[index] if labels[index] >= 0 else "none",
              "identity": None if training.pids is None else training.pids[index],
              "camera": training.camera(index) or None}
     return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
-def _rank_lists(folder, retrieval):
+def _rank_lists(folder: str, retrieval: Retrieval) -> str:
     query, gallery = retrieval.query, retrieval.gallery
     rows, sheet = [], []
     for found in retrieval.lists:
-        top = [{"path": gallery.paths[g], "camera": gallery.camera(g), "similarity": float(similarity), "right": right}
-               for g, similarity, right in zip(found.matches, found.similarity, found.right)]
         q = found.query
-        rows.append(page.rank_list_row({"path": query.paths[q], "pid": int(query.pids[q]), "camera": query.camera(q),
-                                        "ap": found.ap}, top))
-        sheet.append([(query.paths[q], PLAIN, f"AP {found.ap:.2f}")]
-                     + [(match["path"], GOOD if match["right"] else BAD,
-                         f"{match['similarity']:.2f} {match['camera']}") for match in top])
+        first = page.Query(query.paths[q], int(query.known_pids[q]), query.camera(q), found.ap)
+        top = [page.Match(gallery.paths[g], gallery.camera(g), float(similarity), bool(right))
+               for g, similarity, right in zip(found.matches, found.similarity, found.right)]
+        rows.append(page.rank_list_row(first, top))
+        sheet.append([(first.path, PLAIN, f"AP {first.ap:.2f}")] + [
+            (match.path, GOOD if match.right else BAD, f"{match.similarity:.2f} {match.camera}") for match in top])
     contact_sheet(sheet).save(os.path.join(folder, "rank_lists.png"))
     return page.section("Rank lists", "From the query with the worst average precision to the one with the best, "
                         "evenly over all. Green and ✓: the same person. Below each image: cosine similarity and "
                         "camera.", *rows)
 
 
-def _sheets(folder, training, labels):
+def _sheets(folder: str, training: ImageSet, labels: NDArray[np.int64]) -> str:
     parts = []
     for kind, sheets in cluster_sheets(labels, training.pids).items():
         title, text = KINDS[kind]
         parts.append(page.heading(title, text))
         rows = []
         for sheet in sheets:
-            images = [{"path": training.paths[i], "group": int(group), "caption": _caption(training, labels, kind, i)}
-                      for i, group in zip(sheet.images, sheet.groups)]
-            parts.append(page.sheet_row(sheet.title, images))
-            rows.append([(image["path"], group_colour(image["group"]) if image["group"] >= 0 else PLAIN,
-                          image["caption"]) for image in images])
+            members = [page.Member(training.paths[i], int(group), _caption(training, labels, kind, i))
+                       for i, group in zip(sheet.rows, sheet.groups)]
+            parts.append(page.sheet_row(sheet.title, members))
+            rows.append([(member.path, group_colour(member.group) if member.group >= 0 else PLAIN, member.caption)
+                         for member in members])
         contact_sheet(rows).save(os.path.join(folder, f"clusters_{kind}.png"))
     return page.section("Clusters", "Training images as these weights cluster them.", *parts)
 
 
-def _caption(training, labels, kind, index):
+def _caption(training: ImageSet, labels: NDArray[np.int64], kind: str, index: int) -> str:
     name = f"cl {labels[index]}" if kind == "split" else "" if training.pids is None else f"id {training.pids[index]}"
     return f"{name} {training.camera(index)}".strip()
 
 
-def _write(path, text):
+def _write(path: str, text: str) -> None:
     # A folder of the run may have a name that is no UTF-8.
     with replacing(path) as new, open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)

@@ -1,13 +1,15 @@
 """What is worth looking at: which queries, clusters and identities the pictures show."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..metric import Rules, find_removal
+
+__all__ = ["RankList", "Sheet", "cluster_sheets", "rank_lists", "spread_by_precision"]
 
 #: Features float32 [N, D] unit rows, pids int [N], camids int [N] or None where they are not known.
 Side = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64] | None]
@@ -19,20 +21,20 @@ class RankList(NamedTuple):
 
     query: int  #: index of the query
     ap: float  #: its average precision, NaN where nothing can match it
-    matches: np.ndarray  #: int [n], gallery indices, best first
-    right: np.ndarray  #: bool [n], of the query's identity
-    similarity: np.ndarray  #: float [n], cosine
+    matches: NDArray[np.int64]  #: int [n], gallery indices, best first
+    right: NDArray[np.bool_]  #: bool [n], of the query's identity
+    similarity: NDArray[np.float32]  #: float [n], cosine
 
 
 class Sheet(NamedTuple):
     """A row of training images with something in common."""
 
     title: str
-    images: np.ndarray  #: int [n], indices of training images
-    groups: np.ndarray  #: int [n], images of one number are framed in one colour
+    rows: NDArray[np.int64]  #: int [n], of the training images
+    groups: NDArray[np.int64]  #: int [n], images of one number are framed in one colour
 
 
-def spread_by_precision(ap: np.ndarray, count: int) -> np.ndarray:
+def spread_by_precision(ap: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """Queries from the worst to the best by average precision, evenly over all; those without a match are left out."""
     valid = np.flatnonzero(~np.isnan(ap))
     order = valid[np.argsort(ap[valid], kind="stable")]
@@ -65,14 +67,15 @@ def rank_lists(chosen: Iterable[int], query: Side, gallery: Side, ap: NDArray[np
     return lists
 
 
-def cluster_sheets(labels: np.ndarray, pids: np.ndarray | None, clusters: int = 3, images: int = 13) -> dict:
+def cluster_sheets(labels: NDArray[np.int64], pids: NDArray[np.int64] | None, clusters: int = 3, most: int = 13
+                   ) -> dict[str, list[Sheet]]:
     """The clusters to look at.
 
     Args:
         labels: int [N], -1 = outlier.
         pids: int [N] or None where identities are not known; then there are no mixed and split ones.
         clusters: sheets of each kind.
-        images: at most so many on a sheet.
+        most: at most so many images on a sheet.
 
     Returns:
         kind -> list of :class:`Sheet`: ``largest`` clusters, ``mixed`` ones with the most images that are not of the
@@ -80,48 +83,48 @@ def cluster_sheets(labels: np.ndarray, pids: np.ndarray | None, clusters: int = 
         out.
     """
     members = [np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)]
-    sheets = {"largest": [Sheet(f"Cluster {label}, {len(members[label])} images", _thin(members[label], images),
-                                _identities(pids, _thin(members[label], images)))
+    sheets = {"largest": [Sheet(f"Cluster {label}, {len(members[label])} images", _thin(members[label], most),
+                                _identities(pids, _thin(members[label], most)))
                           for label in _most([len(own) for own in members], clusters)]}
     if pids is not None:
         foreign = [len(own) - np.unique(pids[own], return_counts=True)[1].max(initial=0) for own in members]
-        sheets["mixed"] = [_mixed(label, members[label], pids, images) for label in _most(foreign, clusters)]
+        sheets["mixed"] = [_mixed(label, members[label], pids, most) for label in _most(foreign, clusters)]
         names = np.unique(pids[pids > 0])
         spread = [len(np.unique(labels[(pids == pid) & (labels >= 0)])) - 1 for pid in names]
-        sheets["split"] = [_split(names[place], labels, pids, images) for place in _most(spread, clusters)]
+        sheets["split"] = [_split(names[place], labels, pids, most) for place in _most(spread, clusters)]
     outliers = np.flatnonzero(labels < 0)
     if len(outliers):
-        sheets["outliers"] = [Sheet(f"{len(outliers)} images in no cluster", _thin(outliers, 2 * images),
-                                    np.full(min(len(outliers), 2 * images), -1))]
+        sheets["outliers"] = [Sheet(f"{len(outliers)} images in no cluster", _thin(outliers, 2 * most),
+                                    np.full(min(len(outliers), 2 * most), -1))]
     return {kind: rows for kind, rows in sheets.items() if rows}
 
 
-def _most(counts, number):
+def _most(counts: Sequence[int], number: int) -> list[int]:
     """Places of the largest counts above 0."""
     order = np.argsort(-np.asarray(counts, dtype=np.int64), kind="stable")[:number]
     return [int(place) for place in order if counts[place] > 0]
 
 
-def _thin(indices, number):
+def _thin(indices: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     """At most so many of the indices, evenly."""
     return indices[np.linspace(0, len(indices) - 1, min(number, len(indices))).round().astype(int)]
 
 
-def _identities(pids, indices):
+def _identities(pids: NDArray[np.int64] | None, indices: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.full(len(indices), -1) if pids is None else pids[indices]
 
 
-def _mixed(label, own, pids, images):
+def _mixed(label: int, own: NDArray[np.int64], pids: NDArray[np.int64], most: int) -> Sheet:
     names, counts = np.unique(pids[own], return_counts=True)
     rank = dict(zip(names[np.argsort(-counts, kind="stable")], range(len(names))))
-    chosen = _thin(own[np.argsort([rank[pid] for pid in pids[own]], kind="stable")], images)
+    chosen = _thin(own[np.argsort([rank[pid] for pid in pids[own]], kind="stable")], most)
     return Sheet(f"Cluster {label}, {len(own)} images of {len(names)} identities", chosen, pids[chosen])
 
 
-def _split(pid, labels, pids, images):
+def _split(pid: int, labels: NDArray[np.int64], pids: NDArray[np.int64], most: int) -> Sheet:
     own = np.flatnonzero((pids == pid) & (labels >= 0))
     own = own[np.argsort(labels[own], kind="stable")]
-    chosen = _thin(own, images)
+    chosen = _thin(own, most)
     outliers = int(((pids == pid) & (labels < 0)).sum())
     return Sheet(f"Identity {pid}, {len(own)} images in {len(np.unique(labels[own]))} clusters"
                  + (f" and {outliers} in none" if outliers else ""), chosen, labels[chosen])

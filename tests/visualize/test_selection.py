@@ -47,13 +47,13 @@ def test_queries_from_worst_to_best():
 def test_sheets():
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, -1, -1])
     pids = np.array([5, 5, 5, 5, 6, 7, 8, 6, 6, 6, 9])
-    sheets = cluster_sheets(labels, pids, clusters=2, images=3)
+    sheets = cluster_sheets(labels, pids, clusters=2, most=3)
     assert [sheet.title for sheet in sheets["largest"]] == ["Cluster 0, 4 images", "Cluster 1, 3 images"]
-    assert sheets["largest"][0].images.tolist() == [0, 2, 3]
+    assert sheets["largest"][0].rows.tolist() == [0, 2, 3]
     assert [sheet.title for sheet in sheets["mixed"]] == ["Cluster 1, 3 images of 3 identities"]
     assert [sheet.title for sheet in sheets["split"]] == ["Identity 6, 3 images in 2 clusters and 1 in none"]
-    assert sheets["split"][0].images.tolist() == [4, 7, 8] and sheets["split"][0].groups.tolist() == [1, 2, 2]
-    assert sheets["outliers"][0].images.tolist() == [9, 10]
+    assert sheets["split"][0].rows.tolist() == [4, 7, 8] and sheets["split"][0].groups.tolist() == [1, 2, 2]
+    assert sheets["outliers"][0].rows.tolist() == [9, 10]
     assert set(cluster_sheets(labels, None)) == {"largest", "outliers"}
     assert cluster_sheets(np.array([], int), None) == {}
 
