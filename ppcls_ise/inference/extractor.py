@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from .runtimes import OnnxRuntime, PaddleRuntime, model_files, onnx_file
 __all__ = ["FeatureExtractor", "ImageLike"]
 
 #: A path, an opened image, or uint8 [h, w, 3] RGB.
-ImageLike = Union[str, os.PathLike, Image.Image, np.ndarray]
+ImageLike = str | os.PathLike | Image.Image | np.ndarray
 RUNTIMES = ("paddle", "onnx")
 
 

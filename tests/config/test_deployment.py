@@ -4,7 +4,6 @@ from typing import Annotated
 
 import pytest
 import yaml
-from helpers import ROOT
 
 from ppcls_ise.config import load_config
 from ppcls_ise.config.deployment import (
@@ -18,6 +17,7 @@ from ppcls_ise.config.deployment import (
 from ppcls_ise.config.fields import Is, read_block
 from ppcls_ise.errors import ISEError
 from ppcls_ise.images.listing import MARKET_PATTERN
+from tests.helpers import ROOT
 
 BLOCKS = {"Global": ModelSettings, "IndexProcess": IndexSettings, "Search": SearchSettings, "Serving": ServingSettings}
 

@@ -6,9 +6,9 @@ import sys
 import time
 
 import numpy as np
-from helpers import ROOT
 
 from ppcls_ise.gallery import Gallery
+from tests.helpers import ROOT
 
 BUILDER = """
 import sys
