@@ -12,8 +12,8 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Sequence
-from typing import Any, Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import paddle.distributed as dist

@@ -8,8 +8,8 @@ import logging
 import os
 import sys
 import types
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from .find import HostError
 

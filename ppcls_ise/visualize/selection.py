@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..metric import Rules, find_removal
 
 #: Features float32 [N, D] unit rows, pids int [N], camids int [N] or None where they are not known.
-Side = tuple[NDArray[np.float32], NDArray[np.int64], Optional[NDArray[np.int64]]]
+Side = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64] | None]
 MARKET = Rules()
 
 

@@ -7,7 +7,7 @@ make dicts, lists, numbers and arrays.
 from __future__ import annotations
 
 import pickle
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 

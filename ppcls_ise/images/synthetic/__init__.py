@@ -8,10 +8,10 @@ import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional, Union
+from typing import NamedTuple, Optional, Union
 
 import cv2
 import numpy as np
@@ -104,8 +104,8 @@ class SyntheticSet:
             raise ValueError("identities + test_identities must be at most 9999 (Market-1501 names have four digits)")
 
 
-def make_synthetic(root: Union[str, Path], config: Optional[SyntheticConfig] = None,
-                   progress: Optional[Callable[[Iterable], Iterable]] = None, **sizes: int) -> dict:
+def make_synthetic(root: str | Path, config: SyntheticConfig | None = None,
+                   progress: Callable[[Iterable], Iterable] | None = None, **sizes: int) -> dict:
     """Writes the synthetic set, or finds that it is there already.
 
     The images of `<root>/bounding_box_train`, `query` and `bounding_box_test` are named as Market-1501 names them. The
