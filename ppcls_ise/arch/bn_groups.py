@@ -26,7 +26,7 @@ def check_group_size(size: int, batch_size: int, num_instances: int, processes: 
     """Check ``Arch.bn_group_size`` against the batch.
 
     Args:
-        size: images that BatchNorm sees together.
+        size: images that BatchNorm sees together, at least 2.
         batch_size: images of a step on all processes together.
         num_instances: images per cluster.
         processes: that share the batch equally.
@@ -35,8 +35,6 @@ def check_group_size(size: int, batch_size: int, num_instances: int, processes: 
         ISEError: unless groups hold whole clusters, fill the batch, and are shared evenly by the processes.
     """
     own = batch_size // processes
-    if not isinstance(size, int) or isinstance(size, bool) or size < 2:
-        raise ISEError(f"Arch.bn_group_size is a number of images, at least 2, not {size!r}")
     if batch_size % size:
         raise ISEError(f"Arch.bn_group_size {size} does not divide DataLoader.Train.sampler.batch_size {batch_size}; "
                        "set it to the same, or to null")

@@ -7,6 +7,7 @@ from typing import Any
 
 import paddle
 import paddle.nn.functional as F
+import ppcls.arch.backbone
 from paddle import nn
 from paddle.distributed.fleet.utils import recompute
 from ppcls.arch import RecModel
@@ -14,6 +15,7 @@ from ppcls.utils import logger
 
 from ..config.blocks import ArchBlock, GlobalBlock, PoolingBlock
 from ..config.fields import read_block
+from ..config.keys import check_name
 from ..distributed.global_batch import average_gradients
 from ..errors import ISEError
 from .bn_groups import GroupStatistics, batch_norms, span_batch_norms
@@ -47,8 +49,10 @@ class ISEModel(RecModel):
     def __init__(self, feature_cache: bool = GlobalBlock.feature_cache, **keys: Any):
         arch = read_block(ArchBlock, keys, "Arch")
         name, pretrained, stop = arch.Backbone.name, arch.Backbone.pretrained, arch.BackboneStopLayer
+        check_name(name, ppcls.arch.backbone, "Arch.Backbone.name")
         backbone = dict(keys["Backbone"])  # RecModel takes them apart
-        if isinstance(pretrained, str) and not pretrained.startswith("http"):
+        file = pretrained if isinstance(pretrained, str) and not pretrained.startswith("http") else None
+        if file:
             backbone["pretrained"] = False
         blocks = {"Backbone": backbone, "Neck": {"name": arch.Neck.name, **keys["Neck"]}}
         try:
@@ -64,9 +68,9 @@ class ISEModel(RecModel):
                            ) from error
         if not stop:
             pooled_feature(self.backbone, name)
-        if isinstance(pretrained, str) and not pretrained.startswith("http"):
-            weights = read_weights(pretrained)
-            logger.info(f"Arch.Backbone.pretrained {pretrained}: {check_fit(self.backbone, weights)}")
+        if file:
+            weights = read_weights(file)
+            logger.info(f"Arch.Backbone.pretrained {file}: {check_fit(self.backbone, weights)}")
             self.backbone.set_state_dict(weights)
         # A named stop layer may give a map, pooled here; a whole backbone pools by itself.
         pooling = arch.Pooling or PoolingBlock()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..config.blocks import GlobalBlock
 from . import engine, program
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _report(config: dict, folder: str | None, queries: int, say: Callable[[str],
         folder or os.path.join(output, "report"), os.path.basename(os.path.normpath(output)),
         f"{settings['pretrained_model'] or 'untrained'} · {len(clusters.labels)} training images", sets["train"],
         clusters.labels,
-        run_tables(output), retrieval, settings.get("best_metric", "mAP"), say)
+        run_tables(output), retrieval, settings.get("best_metric", GlobalBlock.best_metric), say)
 
 
 def _retrieval(config: dict, splits: dict, sets: dict, queries: int) -> Retrieval:

@@ -9,6 +9,7 @@ import numpy as np
 from ppcls.utils import logger
 
 from ..clustering.re_ranking import ReRanking
+from ..config.blocks import GlobalBlock, LoaderBlock
 from ..data import ReIDImages
 from ..distributed.processes import on_first_process
 from ..errors import ISEError
@@ -49,7 +50,7 @@ def query_and_gallery(engine: Any) -> tuple[SplitFeatures, SplitFeatures]:
     Returns:
         query and gallery, on every process.
     """
-    flip = bool(engine.config["Global"].get("flip_test", False))
+    flip = bool(engine.config["Global"].get("flip_test", GlobalBlock.flip_test))
     splits = []
     for name in ("gallery_query",) if engine.gallery_query_dataloader is not None else ("query", "gallery"):
         data_set = getattr(engine, f"{name}_dataloader").dataset
@@ -88,7 +89,7 @@ def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     if engine.mode == "train":
         tables_of(engine)  # those of a run that is not ISE's have not joined it yet
         run_of(engine.model).after_evaluation(epoch_id, figures)
-    return figures[settings.get("best_metric", "mAP")]
+    return figures[settings.get("best_metric", GlobalBlock.best_metric)]
 
 
 def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dict) -> Rules:
@@ -101,7 +102,7 @@ def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dic
         if split.data_set.pids is None:
             raise ISEError(f"DataLoader.Eval.{name}: an evaluation needs identities, which these file names do not "
                            "give; set the data set's pattern, or train with Global.eval_during_train: False")
-    protocol = settings.get("protocol", "market")
+    protocol = settings.get("protocol", GlobalBlock.protocol)
     if any(_cameras(split) is None for split in (query, gallery)):
         if protocol == "same_camera":
             raise ISEError("Global.protocol same_camera needs camera ids, which these images do not tell: set the "
@@ -152,7 +153,7 @@ def own_images(query: ImageList, gallery: ImageList) -> np.ndarray:
 
 def log_best_and_last(engine: Any) -> None:
     """After training: the figures of the best and the last evaluated epoch, and by what the best was chosen."""
-    for line in tables_of(engine).summarise(engine.config["Global"].get("best_metric", "mAP")):
+    for line in tables_of(engine).summarise(engine.config["Global"].get("best_metric", GlobalBlock.best_metric)):
         logger.info(f"[Eval] {line}")
 
 
@@ -161,4 +162,4 @@ def evaluation_loader_settings(config: dict, name: str = "query") -> dict:
     block = config.get(name.capitalize()) or list(config.values())[0]
     loader = block["loader"]
     return {"batch_size": block["sampler"]["batch_size"], "num_workers": loader["num_workers"],
-            "use_shared_memory": loader.get("use_shared_memory", True)}
+            "use_shared_memory": loader.get("use_shared_memory", LoaderBlock.use_shared_memory)}

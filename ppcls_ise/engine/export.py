@@ -6,6 +6,7 @@ from typing import Any
 
 from ppcls.utils import logger
 
+from ..config.blocks import ArchBlock
 from ..config.load import plain_dicts
 from ..config.loaders import plain_block
 from ..images.reading import file_digest
@@ -35,7 +36,8 @@ def export_model(engine: Any, onnx: bool = False) -> str:
     from ..inference.description import write_description
 
     config = plain_dicts(engine.config)
-    normalize, folder = config["Arch"].get("export_normalize", True), config["Global"]["save_inference_dir"]
+    normalize = config["Arch"].get("export_normalize", ArchBlock.export_normalize)
+    folder = config["Global"]["save_inference_dir"]
     transforms = plain_block(config)["dataset"]["transform_ops"]
     for name in FILES:  # the description first: without it nobody takes what is half there for a model
         with contextlib.suppress(FileNotFoundError):

@@ -8,6 +8,7 @@ import ppcls.data.preprocess
 import ppcls.loss
 import ppcls.metric
 
+from ..config.blocks import GlobalBlock
 from ..config.check import is_ise
 from ..config.fields import read_block
 from ..config.keys import check_name, named_items, require_block
@@ -53,7 +54,7 @@ def _check_metrics(config: dict[str, Any]) -> None:
         if name == "ReIDMetric":
             names = read_block(ReIDMetric, options, f"{place}.{name}").names
     settings = config["Global"]
-    if settings.get("protocol", PROTOCOLS[0]) not in PROTOCOLS:
+    if settings.get("protocol", GlobalBlock.protocol) not in PROTOCOLS:
         raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
     if "best_metric" in settings:  # before training, not after its first epoch
         if names is None:

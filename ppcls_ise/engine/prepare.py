@@ -10,7 +10,7 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 
 from ..arch.bn_groups import check_group_size
-from ..config.blocks import DATA_SETS, ArchBlock, GlobalBlock, SamplerBlock
+from ..config.blocks import DATA_SETS, ArchBlock, GlobalBlock, HeadBlock, SamplerBlock
 from ..config.check import check_config, is_ise
 from ..config.loaders import complete_loaders, plain_block
 from ..config.sizes import check_sizes
@@ -124,7 +124,7 @@ def _complete_training(config: dict[str, Any]) -> None:
     plain_block(config)
     losses = (config.get("Loss") or {}).get("Train") or []
     names = [name for loss in losses for name in loss]
-    if "LabelPreservingLoss" in names and not config["Arch"].get("Head", {}).get("topk", 1):
+    if "LabelPreservingLoss" in names and not config["Arch"]["Head"].get("topk", HeadBlock.topk):
         raise ISEError("LabelPreservingLoss needs support samples: Arch.Head.topk is 0")
     if "ClusterContrastLoss" not in names:
         raise ISEError("Loss.Train needs ClusterContrastLoss (LabelPreservingLoss only adds to it)")
@@ -146,7 +146,7 @@ def _complete_batch(settings: dict[str, Any], arch: dict[str, Any], sampler: dic
     if group_size is not None:
         check_group_size(group_size, sampler["batch_size"], sampler["num_instances"], dist.get_world_size())
         sampler["group_size"] = group_size
-    arch["feature_cache"] = settings.get("feature_cache", False)
+    arch["feature_cache"] = settings.get("feature_cache", GlobalBlock.feature_cache)
     if arch["feature_cache"] and group_size is None:
         raise ISEError("Global.feature_cache runs the batch group by group: set Arch.bn_group_size (64 in the "
                        "published recipe)")

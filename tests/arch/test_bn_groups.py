@@ -59,7 +59,6 @@ def test_sizes_that_work(size, batch, instances, processes):
 
 
 @pytest.mark.parametrize("size, batch, instances, processes, message", [
-    (0, 256, 16, 1, "at least 2"), (True, 256, 16, 1, "number of images"), ("64", 256, 16, 1, "number of images"),
     (60, 256, 16, 1, "does not divide"), (8, 256, 16, 1, "whole clusters"), (64, 192, 16, 2, "96 images")])
 def test_sizes_that_do_not(size, batch, instances, processes, message):
     with pytest.raises(ValueError, match=message):

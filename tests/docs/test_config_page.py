@@ -1,6 +1,7 @@
 """docs/config.md against the blocks in the code and the shipped configs."""
 import ast
 import dataclasses
+import inspect
 import re
 import types
 import typing
@@ -11,8 +12,10 @@ from ppcls_ise.clustering import KReciprocalDBSCAN
 from ppcls_ise.config import blocks, load_config
 from ppcls_ise.config.fields import defaults_of
 from ppcls_ise.engine.cluster_block import ClusterBlock
+from ppcls_ise.images.data_set import list_reid_images, list_unlabeled_folder
+from ppcls_ise.images.listing import list_images
 from ppcls_ise.images.synthetic import SyntheticSet
-from ppcls_ise.metric import ReIDMetric
+from ppcls_ise.metric import PROTOCOLS, ReIDMetric, Rules
 from tests.helpers import ROOT
 
 PAGE = (ROOT / "docs/config.md").read_text()
@@ -132,6 +135,18 @@ def test_every_global_key_that_paddleclas_reads_is_known():
     assert len(reads) > 20 and not reads - {*defaults_of(blocks.GlobalBlock), *blocks.GlobalBlock.host_keys}
 
 
-def test_defaults_of_global_keys():
-    for key, default in re.findall(r'settings\.get\("(\w+)", ([^()]+)\)', sources()):
-        assert ROWS[f"Global.{key}"] == f"`{ast.literal_eval(default)!r}`", key
+def test_no_default_of_a_global_key_stands_twice():
+    for key, default in re.findall(r'(?:settings|\["Global"\])\.get\("(\w+)", ([^()]+)\)', sources()):
+        if default != f"GlobalBlock.{key}":  # a room that knows no config
+            assert ast.literal_eval(default) == getattr(blocks.GlobalBlock, key), key
+
+
+def test_rooms_that_know_no_config_have_its_defaults():
+    listed = inspect.signature(list_reid_images).parameters
+    for function, kind in ((list_reid_images, blocks.ReIDImagesBlock), (list_images, blocks.ReIDImagesBlock),
+                           (list_unlabeled_folder, blocks.UnlabeledFolderBlock)):
+        for key, parameter in inspect.signature(function).parameters.items():
+            if key not in ("called", "image_root") and (key, function) != ("pattern", list_images):
+                assert parameter.default == getattr(kind, key), (function.__name__, key)
+    assert listed["pattern"].default == "auto" and Rules().protocol == blocks.GlobalBlock.protocol
+    assert blocks.GlobalBlock.best_metric in ReIDMetric().names and blocks.GlobalBlock.protocol in PROTOCOLS

@@ -146,7 +146,7 @@ def test_folders_named_like_images_and_links_in_a_circle_are_walked_once(folder)
     images = UnlabeledFolder(RESIZE, str(folder))
     assert sorted(os.path.basename(name) for name in images.list.names) == ["a.png", "inner.JPG", "k.png", "z.png"]
     (folder / "list.txt").write_text("a.png\nx.jpg\n")
-    images = UnlabeledFolder(RESIZE, str(folder), "list.txt")
+    images = UnlabeledFolder(RESIZE, str(folder), cls_label_path="list.txt")
     with pytest.raises(ValueError, match="x.jpg is no readable image .*no regular file"):
         images[1]
 
