@@ -14,7 +14,7 @@ from ..data import ReIDImages
 from ..distributed.processes import on_first_process
 from ..errors import ISEError
 from ..images.listing import ImageList
-from ..metric import ReIDMetric, Rules
+from ..metric import Evaluation, ReIDMetric, Rules
 from .extraction import extract_features
 from .progress import Progress
 from .run import run_of
@@ -74,7 +74,7 @@ def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     settings = engine.config["Global"]
     query, gallery = query_and_gallery(engine)
 
-    def evaluated() -> tuple[dict, str]:
+    def evaluated() -> tuple[Evaluation, str]:
         rules = evaluation_rules(query, gallery, settings)
         return evaluate_splits(metric, query, gallery, rules), describe_rules(rules, settings)
 
@@ -128,7 +128,7 @@ def describe_rules(rules: Rules, settings: dict) -> str:
     return ", ".join(how)
 
 
-def evaluate_splits(metric: ReIDMetric, query: SplitFeatures, gallery: SplitFeatures, rules: Rules) -> dict:
+def evaluate_splits(metric: ReIDMetric, query: SplitFeatures, gallery: SplitFeatures, rules: Rules) -> Evaluation:
     """Result of :func:`ppcls_ise.metric.evaluate` by :func:`evaluation_rules`."""
     sides = [(split.features, split.data_set.pids, _cameras(split)) for split in (query, gallery)]
     if any(camids is None for _, _, camids in sides):
