@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ..errors import ISEError
+from ..files import replacing
 from .bases import read_with_bases
 from .overrides import apply_override
 from .sizes import complete_sizes
@@ -65,10 +66,9 @@ def save_config(config: dict[str, Any], folder: str) -> str:
 
 def write_yaml(config: dict[str, Any], path: str, comment: str) -> None:
     """Write a config as one flat file, with a comment as its first line; an existing file is replaced as a whole."""
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    with replacing(path) as new, open(new, "w", encoding="utf-8") as file:
         file.write(f"# {comment}\n")
         yaml.safe_dump(plain_dicts(config), file, sort_keys=False, allow_unicode=True)
-    os.replace(path + ".new", path)
 
 
 def plain_dicts(config: dict[str, Any]) -> dict[str, Any]:

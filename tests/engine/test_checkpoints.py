@@ -186,7 +186,7 @@ def test_mistakes_are_told(train, saved):
 @pytest.mark.parametrize("overrides, message", [
     (["Arch.bn_group_size=7"], "does not divide DataLoader.Train.sampler.batch_size 16"),
     (["Arch.bn_group_size=2"], "must be a multiple of num_instances 4"),
-    (["Arch.bn_group_size=many"], "is a number of images"),
+    (["Arch.bn_group_size=many"], "is a whole number"),
     (["Global.feature_cache=True", "Arch.bn_group_size=None"], "set Arch.bn_group_size")])
 def test_group_sizes_that_cannot_be(train, overrides, message):
     with pytest.raises(ISEError, match=message):
