@@ -13,7 +13,8 @@ import ppcls_ise
 ppcls_ise.register()
 
 from ppcls_ise.arch.model import ISEModel  # noqa: E402
-from ppcls_ise.distributed.processes import average_statistics, check_equal, share_out, unwrap  # noqa: E402
+from ppcls_ise.distributed.processes import unwrap  # noqa: E402
+from ppcls_ise.engine.parallel import average_statistics, check_equal, share_out  # noqa: E402
 from ppcls_ise.loss import cluster_contrast, label_preserving  # noqa: E402
 
 
