@@ -2,8 +2,8 @@
 
     ise demo
 
-Draws the persons, trains, evaluates before and after, exports, builds a gallery and searches it, in about three
-minutes. Writes to dataset/synthetic and output/ISE_demo of the current folder, where ise serve then serves the gallery.
+Draws the persons, trains, evaluates before and after, exports, builds a gallery and searches it: about three minutes.
+Writes to dataset/synthetic and output/ISE_demo of the current folder, where ise serve then serves the gallery.
 """
 from __future__ import annotations
 
