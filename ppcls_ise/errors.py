@@ -28,7 +28,7 @@ class ErrorText(NamedTuple):
         return ISEError(self.text) if self.known else RuntimeError(place + self.text)
 
 
-def some(items: Iterable[object], most: int = 3) -> str:
+def some(items: Iterable[object], most: int = 5) -> str:
     """The first of a list, for a message: ``a, b, c and 4 more``; ``none`` of an empty one."""
     texts = [str(item) for item in items]
     more = f" and {len(texts) - most} more" if len(texts) > most else ""

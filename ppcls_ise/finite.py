@@ -6,12 +6,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ISEError
+from .errors import ISEError, some
 
 __all__ = ["check_finite", "not_finite", "refuse", "squared_norms"]
-
-#: Rows that a message names.
-NAMED = 5
 
 
 def squared_norms(x: NDArray[np.float32], block: int = 4096) -> NDArray[np.float32]:
@@ -55,7 +52,7 @@ def refuse(rows: ArrayLike, total: int, what: str = "images", name: Callable[[in
     """
     bad = [int(row) for row in np.asarray(rows)]
     if bad:
-        some = ("" if name else "rows ") + ", ".join(map(name or str, bad[:NAMED])) + ", ..." * (len(bad) > NAMED)
-        raise ISEError(f"the features of {len(bad)} of {total} {what} hold NaN or Inf ({some}): the network diverged. "
+        named = "rows " + some(bad) if name is None else some(map(name, bad))
+        raise ISEError(f"the features of {len(bad)} of {total} {what} hold NaN or Inf ({named}): the network diverged. "
                        "Lower the learning rate or switch AMP off and go on from the last good checkpoint; if it is "
                        "always the same few images, look at them")

@@ -150,9 +150,8 @@ def save_record(path: str, chains: dict, host: str) -> None:
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: "[" + re.sub(r"\s+", " ", found[1]) + "]",
                   json.dumps(record, indent=1))  # a line per list
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8") as file:
         file.write(text + "\n")
-    os.replace(path + ".new", path)
 
 
 def main(arguments=None) -> int:

@@ -21,8 +21,8 @@ def test_it_is_a_tuple_on_its_way():
 
 
 @pytest.mark.parametrize("items, text", [
-    ([], "none"), (["a"], "a"), ("abc", "a, b, c"), ("abcdef", "a, b, c and 3 more"), (iter([1, 2, 3, 4]),
-                                                                                     "1, 2, 3 and 1 more")])
+    ([], "none"), (["a"], "a"), ("abcde", "a, b, c, d, e"), ("abcdefgh", "a, b, c, d, e and 3 more"),
+    (iter(range(6)), "0, 1, 2, 3, 4 and 1 more")])
 def test_short_lists(items, text):
     assert some(items) == text
 

@@ -1,9 +1,11 @@
 """Weight files into layers: nothing skipped silently, nothing of another shape accepted."""
 from __future__ import annotations
 
+import numpy as np
+import paddle
 from paddle import nn
 
-from ..errors import ISEError
+from ..errors import ISEError, some
 from ..weights import read_state
 
 __all__ = ["check_fit", "read_weights"]
@@ -34,26 +36,21 @@ def check_fit(layer: nn.Layer, state: dict) -> str:
     wrong = [f"{key} {list(state[key].shape)} instead of {list(value.shape)}"
              for key, value in own.items() if key in state and list(state[key].shape) != list(value.shape)]
     if wrong:
-        raise ISEError(f"weights of another architecture: {_some(wrong)}; those of a training run need its config, "
+        raise ISEError(f"weights of another architecture: {some(wrong)}; those of a training run need its config, "
                        "which is config.yaml in its output folder")
     common = [key for key in own if key in state]
     wrong = [f"{key} {_dtype(state[key])} instead of {_dtype(own[key])}" for key in common
              if _dtype(state[key]) != _dtype(own[key])]
     if wrong:
-        raise ISEError(f"weights of another precision: {_some(wrong)}; tools/convert_weights.py --widen makes float32 "
+        raise ISEError(f"weights of another precision: {some(wrong)}; tools/convert_weights.py --widen makes float32 "
                        "of them")
     if not common:
-        raise ISEError(f"none of the {len(state)} weights belongs to the model: they are called {_some(list(state))}, "
-                       f"its parameters {_some(list(own))}")
+        raise ISEError(f"none of the {len(state)} weights belongs to the model: they are called {some(state)}, "
+                       f"its parameters {some(own)}")
     missing = [key for key in own if key not in state]
     left_over = [key for key in state if key not in own]
-    return (f"{len(common)} of {len(own)} parameters loaded; missing: {_some(missing)}; left over: {_some(left_over)}")
+    return (f"{len(common)} of {len(own)} parameters loaded; missing: {some(missing)}; left over: {some(left_over)}")
 
 
-def _dtype(value):
+def _dtype(value: paddle.Tensor | np.ndarray) -> str:
     return str(value.dtype).removeprefix("paddle.")
-
-
-def _some(names: list, most: int = 6) -> str:
-    more = f", ... ({len(names)} in all)" if len(names) > most else ""
-    return (", ".join(names[:most]) + more) if names else "none"

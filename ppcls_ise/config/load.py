@@ -1,7 +1,6 @@
 """Reading and keeping configs."""
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ import yaml
 from ..errors import ISEError
 from ..files import replacing
 from .bases import read_with_bases
+from .keys import nearest
 from .overrides import apply_override
 from .sizes import complete_sizes
 
@@ -97,6 +97,6 @@ def _existing(name: str, folder: str, missing: str) -> str:
         if shipped.is_file():
             return str(shipped)
     names = sorted(file.name for file in shipped_configs().glob("*.yaml"))
-    near = difflib.get_close_matches(os.path.basename(name), names, cutoff=0.75)
-    raise ISEError(missing.format(path) + (f"; did you mean {' or '.join(near)}?" if near else
+    near = nearest(os.path.basename(name), names, 0.75)
+    raise ISEError(missing.format(path) + (f"; did you mean {near}?" if near else
                                            f"; shipped are {', '.join(names)}" if names else ""))

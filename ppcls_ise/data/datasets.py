@@ -15,7 +15,7 @@ from paddle.io import Dataset
 
 from ..config.blocks import ReIDImagesBlock, UnlabeledFolderBlock
 from ..config.fields import read_block
-from ..errors import ISEError
+from ..errors import ISEError, some
 from ..images.crops import Crops, make_crops
 from ..images.data_set import list_data_set
 from ..images.reading import ADVICE, read_image, threaded
@@ -67,12 +67,13 @@ class ReIDImages(Dataset):
         self._set_transforms(transform_ops or [])
         if settings.cache != "none":
             self.crops = make_crops(self.list, self._read, *self._cached_recipe(), settings.cache, settings.cache_dir,
-                                    _log, self._told)
+                                    _log, self._with_progress)
             self._leave_out(self.crops.unreadable, settings.on_bad_image)
         elif settings.on_bad_image == "skip":
             paths = map(self.list.path, range(len(self.list.names)))
-            self._leave_out({row: str(outcome) for row, outcome in enumerate(self._told(threaded(_verify, paths)))
-                             if outcome is not None}, settings.on_bad_image)
+            outcomes = self._with_progress(threaded(_verify, paths))
+            self._leave_out({row: str(outcome) for row, outcome in enumerate(outcomes) if outcome is not None},
+                            settings.on_bad_image)
 
     @property
     def pids(self) -> NDArray[np.int64] | None:
@@ -154,18 +155,18 @@ class ReIDImages(Dataset):
             raise ISEError(next(iter(unreadable.values())) + more)
         kept = np.array([row for row in range(total) if row not in unreadable])
         if count:
-            first = "; ".join(message.split(ADVICE)[0] for message in list(unreadable.values())[:3])
-            _log(f"{count} of {total} images are unreadable and left out (on_bad_image: skip): {first}"
-                 + "; ..." * (count > 3), level="warning")
+            messages = some(message.split(ADVICE)[0] for message in unreadable.values())
+            _log(f"{count} of {total} images are unreadable and left out (on_bad_image: skip): {messages}",
+                 level="warning")
             self.list = self.list.take(kept)
         self._crop_rows = kept
 
-    def _told(self, outcomes: Iterable[T], seconds_between_lines: float = 10.0) -> Iterator[T]:
-        told = time.time()
+    def _with_progress(self, outcomes: Iterable[T], seconds_between_lines: float = 10.0) -> Iterator[T]:
+        logged = time.time()
         for done, outcome in enumerate(outcomes, 1):
             yield outcome
-            if time.time() - told > seconds_between_lines:
-                told = time.time()
+            if time.time() - logged > seconds_between_lines:
+                logged = time.time()
                 _log(f"read {done} of {len(self.list.names)} images")
 
 

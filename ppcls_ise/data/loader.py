@@ -9,7 +9,7 @@ import numpy as np
 from paddle.io import DataLoader, Dataset
 
 from ..distributed.processes import raise_everywhere
-from ..errors import ISEError
+from ..errors import ErrorText, ISEError
 from .datasets import ReIDImages
 
 __all__ = ["ImageLoader", "wrap_data_loader"]
@@ -60,7 +60,7 @@ class ImageLoader(DataLoader):
         if getattr(self.dataset, "in_memory", False):
             loader.num_workers, loader.use_shared_memory = 0, False
         for *batch, errors in DataLoader.__iter__(loader):
-            error = _rebuild(errors[0]) if errors else None
+            error = ErrorText(*errors[0]).rebuilt("reading an image failed:\n") if errors else None
             try:
                 raise_everywhere(error)
             except Exception as failure:
@@ -70,7 +70,7 @@ class ImageLoader(DataLoader):
 
 
 class _Guarded(Dataset):
-    """Items of a data set, or in their place the description of what they raised."""
+    """Items of a data set, or in their place the text of what they raised."""
 
     def __init__(self, dataset):
         self.dataset = dataset
@@ -81,15 +81,8 @@ class _Guarded(Dataset):
     def __getitem__(self, row):
         try:
             return self.dataset[row]
-        except ISEError as error:
-            return _Failed(True, str(error))
-        except Exception:  # a broken transform: as text, which can leave a worker process
-            return _Failed(False, traceback.format_exc())
-
-
-class _Failed(tuple):
-    def __new__(cls, known, text):
-        return super().__new__(cls, (known, text))
+        except Exception as error:  # a broken transform as well
+            return ErrorText.of(error, traceback.format_exc())
 
 
 class _Collate:
@@ -99,15 +92,13 @@ class _Collate:
         self.collate = collate
 
     def __call__(self, items):
-        errors = [tuple(item) for item in items if isinstance(item, _Failed)]
+        errors = [item for item in items if isinstance(item, ErrorText)]
         if not errors:
             try:
                 return [*self.collate(items), []]
-            except ISEError as error:
-                errors = [(True, str(error))]
-            except Exception:  # here, too, Paddle's thread would die and its user wait
-                errors = [(False, traceback.format_exc())]
-        return [np.zeros(0, np.float32), errors[:1]]
+            except Exception as error:  # here, too, Paddle's thread would die and its user wait
+                errors = [ErrorText.of(error, traceback.format_exc())]
+        return [np.zeros(0, np.float32), [tuple(error) for error in errors[:1]]]
 
 
 def _stack(items):
@@ -116,8 +107,3 @@ def _stack(items):
         raise ISEError(f"the images of a batch have different shapes ({', '.join(map(str, sorted(shapes)))}); "
                        "transform_ops needs ResizeImage with a size")
     return [np.stack(field) for field in zip(*items)]
-
-
-def _rebuild(described):
-    known, text = described
-    return ISEError(text) if known else RuntimeError(f"reading an image failed:\n{text}")

@@ -53,7 +53,7 @@ def read_state(path: str) -> State:
     others = [str(key) for key, value in state.items() if not isinstance(value, np.ndarray)]
     if others or not state:
         raise ISEError(f"weights {path} hold no plain dict of parameters: "
-                       f"{some(others, 5) + ' are no arrays' if others else 'it is empty'}")
+                       f"{some(others) + ' are no arrays' if others else 'it is empty'}")
     if any(value.dtype.kind == "V" for value in state.values()):
         raise ISEError(f"weights {path} are bfloat16; save them as float32 first: "
                        "{name: value.float() for name, value in state.items()}")
