@@ -86,6 +86,7 @@ def test_no_other_file_lies_beside_them():
     assert {*SHIMS.values(), "config"} == set(ise.COMMANDS)
 
 
+@pytest.mark.slow
 def test_the_exit_code_of_a_file_is_that_of_the_command():
     assert python("tools/cluster_report.py", "nowhere").returncode == 1
     assert python("-m", "ppcls_ise.cli", "cluster-report", "nowhere").returncode == 1
