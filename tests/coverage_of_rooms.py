@@ -25,7 +25,7 @@ def report(found: dict[str, tuple[int, int]]) -> str:
     """A line for each room, one for the whole, and one that names the rooms of which too little is run."""
     total = tuple(sum(column) for column in zip(*found.values()))
     whole = {**found, "all": total}
-    shares = {room: 100 * run / max(statements, 1) for room, (statements, run) in whole.items()}
+    shares = {room: 100 * run / statements if statements else 100.0 for room, (statements, run) in whole.items()}
     low = [f"{room} ({shares[room]:.1f} %)" for room in found if shares[room] < ENOUGH]
     return "\n".join([*(f"{room:12} {statements:6} {shares[room]:5.1f} %" for room, (statements, _) in whole.items()),
                       f"below {ENOUGH} %: {', '.join(low) or 'none'}"])

@@ -193,6 +193,7 @@ def test_onnx_gives_the_same_matches(run, with_onnx, tmp_path):
     assert matches(run, tmp_path) == matches(run, tmp_path, onnx=True)
 
 
+@pytest.mark.slow
 def test_other_kinds_give_the_same_matches(run, tmp_path):
     exact = matches(run, tmp_path)
     assert matches(run, tmp_path, "HNSW32") == exact
@@ -213,6 +214,7 @@ def test_bad_images_stop_the_build_or_are_left_out(run, people, tmp_path):
     assert [e.get("note") for e in Gallery.open(str(tmp_path / "index")).entries.values()] == [None, "é"]
 
 
+@pytest.mark.slow
 def test_a_gallery_of_another_model_is_not_searched(run, export_model):
     run("gallery")
     other = export_model(seed=1)[1]

@@ -12,6 +12,7 @@ import pytest
 import ppcls_ise
 from tests.helpers import ROOT
 
+pytestmark = pytest.mark.slow  # builds
 pytest.importorskip("setuptools", "77", reason="an older one cannot read the licence in pyproject.toml")
 SOURCES = ("ppcls_ise", "configs", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 

@@ -101,6 +101,7 @@ def test_fewer_rows_than_k(exact):
     assert nearest_neighbours(x[:0], 30, **exact).shape == (0, 0)
 
 
+@pytest.mark.slow
 def test_ivf_finds_nearly_all_and_says_how_many():
     x = features(4000, groups=60, noise=0.3)
     found, squared = nearest_neighbours(x, 10, method="ivf", probes=1, return_distances=True)

@@ -55,6 +55,7 @@ def test_a_worse_epoch_does_not_become_the_best_model_of_a_resumed_run(train):
     assert not list(pathlib.Path(resumed.output_dir).rglob("best_model.pdparams"))
 
 
+@pytest.mark.slow
 def test_a_folder_may_be_called_anything(train, monkeypatch):
     synced, fsync, folder = set(), os.fsync, "run[1]*?"
     monkeypatch.setattr(checkpoints.os, "fsync",

@@ -140,6 +140,7 @@ def test_a_resumed_run_forgets_the_epochs_that_it_abandons(tmp_path, lines):
     assert len(lines) == 3
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_from_epoch_1_of_3(train):
     overrides = ["Global.eval_during_train=True", "Global.save_interval=1", "Global.iter_per_epoch=1"]
     whole, _ = train(*overrides, "Global.epochs=3")

@@ -74,6 +74,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "evil_was_run").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_file_and_another_architecture_are_told(tmp_path):
     (tmp_path / "cut.pdparams").write_bytes(b"\x80\x04}")
     with pytest.raises(ValueError, match="cut.pdparams cannot be read"):

@@ -6,6 +6,7 @@ import sys
 import time
 
 import numpy as np
+import pytest
 
 from ppcls_ise.gallery import Gallery
 from tests.helpers import ROOT
@@ -25,6 +26,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_during_a_build_leaves_a_whole_gallery(tmp_path):
     folder = str(tmp_path)
     old = np.eye(4, 64, dtype=np.float32)

@@ -113,6 +113,7 @@ def test_damaged_set_is_refused(tmp_path):
         make_synthetic(tmp_path / "set", **tiny)
 
 
+@pytest.mark.slow
 def test_killed_run_leaves_no_half_set(tmp_path):
     script = ("import os, sys\nfrom ppcls_ise.images.synthetic import make_synthetic\n"
               "def die(shots):\n    for i, shot in enumerate(shots):\n"
@@ -126,6 +127,7 @@ def test_killed_run_leaves_no_half_set(tmp_path):
     assert len(names(root, "bounding_box_train")) == manifest["counts"]["bounding_box_train"]
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(made, tmp_path, monkeypatch):
     root, write = tmp_path / "set", synthetic._write
 

@@ -80,6 +80,7 @@ def test_many_threads_get_their_own_features(exported, gallery):
     np.testing.assert_allclose(np.stack(parts), expected[np.arange(48) % 12], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_export_normalize_the_model_gives_the_neck(exported, export_model, gallery):
     model, folder = export_model("Arch.export_normalize=False")
     extractor = FeatureExtractor(str(folder))
@@ -102,6 +103,7 @@ def test_the_onnx_file_is_the_same_model(with_onnx):
     assert FeatureExtractor(str(with_onnx[1]), "onnx").model == FeatureExtractor(str(with_onnx[1])).model
 
 
+@pytest.mark.slow
 def test_other_weights_are_another_model(exported, export_model):
     other = export_model(seed=1)[1]
     assert FeatureExtractor(str(other)).model != FeatureExtractor(str(exported[1])).model

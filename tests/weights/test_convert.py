@@ -70,6 +70,7 @@ def test_round_trip_is_the_identity(name, torch_state, tmp_path):
         np.testing.assert_array_equal(back.state[key], value)
 
 
+@pytest.mark.slow
 def test_a_layout_is_told_by_where_the_stages_begin(torch_state):
     state = torch_state("resnet50_ise")
     assert to_paddle(state).layout == "ise" and not to_paddle(state).notes
