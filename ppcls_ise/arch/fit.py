@@ -1,6 +1,8 @@
 """Weight files into layers: nothing skipped silently, nothing of another shape accepted."""
 from __future__ import annotations
 
+from typing import Any
+
 from paddle import nn
 
 from ..errors import ISEError
@@ -50,7 +52,7 @@ def check_fit(layer: nn.Layer, state: dict) -> str:
     return (f"{len(common)} of {len(own)} parameters loaded; missing: {_some(missing)}; left over: {_some(left_over)}")
 
 
-def _dtype(value):
+def _dtype(value: Any) -> str:
     return str(value.dtype).removeprefix("paddle.")
 
 
