@@ -14,7 +14,8 @@ import ppcls_ise
 
 ppcls_ise.register()
 
-from ppcls_ise.engine import clustering_of, load_config, prepare_config  # noqa: E402
+from ppcls_ise.config import load_config  # noqa: E402
+from ppcls_ise.engine import clustering_of, prepare_config  # noqa: E402
 from ppcls_ise.engine.offline import extract_splits  # noqa: E402
 from ppcls_ise.metric import cluster_report  # noqa: E402
 

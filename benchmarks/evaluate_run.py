@@ -8,7 +8,8 @@ import ppcls_ise
 
 ppcls_ise.register()
 
-from ppcls_ise.engine import load_config, prepare_config  # noqa: E402
+from ppcls_ise.config import load_config  # noqa: E402
+from ppcls_ise.engine import prepare_config  # noqa: E402
 from ppcls_ise.engine.offline import cluster_split, extract_splits  # noqa: E402
 from ppcls_ise.metric import PROTOCOLS, Rules, cluster_report, evaluate  # noqa: E402
 

@@ -20,7 +20,8 @@ def exported(config_file, folder):
     from ppcls.arch import build_model
     from ppcls.engine.engine import Engine
 
-    from ppcls_ise.engine import export_model, load_config, prepare_config
+    from ppcls_ise.config import load_config
+    from ppcls_ise.engine import export_model, prepare_config
 
     weights = os.path.join(folder, "weights")
     config = load_config(config_file, ["Arch.Backbone.pretrained=False", f"Global.output_dir={folder}",

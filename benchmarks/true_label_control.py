@@ -16,7 +16,8 @@ ppcls_ise.register()
 from ppcls.engine.engine import Engine  # noqa: E402
 
 from ppcls_ise.clustering import Clustering, Clusters, register_clustering  # noqa: E402
-from ppcls_ise.engine import load_config, prepare_config  # noqa: E402
+from ppcls_ise.config import load_config  # noqa: E402
+from ppcls_ise.engine import prepare_config  # noqa: E402
 
 
 def use_identities(engine):

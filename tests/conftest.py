@@ -32,7 +32,8 @@ def export_model(people, tmp_path_factory):
         from ppcls.arch import build_model
         from ppcls.engine.engine import Engine
 
-        from ppcls_ise.engine import export_model, load_config, prepare_config
+        from ppcls_ise.config import load_config
+        from ppcls_ise.engine import export_model, prepare_config
 
         folder = tmp_path_factory.mktemp("export")
         config = load_config(str(ROOT / "configs/ISE_demo.yaml"),
@@ -78,7 +79,8 @@ def train(people, tmp_path):
         import paddle
         from ppcls.engine.engine import Engine
 
-        from ppcls_ise.engine import load_config, prepare_config
+        from ppcls_ise.config import load_config
+        from ppcls_ise.engine import prepare_config
 
         output = tmp_path / name
         config = load_config(str(ROOT / "configs/ISE_demo.yaml"),

@@ -6,6 +6,8 @@ that spans devices is normalised by :class:`SpanningBatchNorm`.
 """
 from __future__ import annotations
 
+from typing import Any
+
 import paddle
 import paddle.distributed as dist
 from paddle import nn
@@ -119,14 +121,15 @@ class _Normalise(PyLayer):
     # Every process hears the few numbers of all and takes those of its group: a communicator for each group would be
     # one more thing to go wrong.
     @staticmethod
-    def of_group(own, processes):
+    def of_group(own: paddle.Tensor, processes: int) -> paddle.Tensor:
         parts: list[paddle.Tensor] = []
         dist.all_gather(parts, own)
         first = dist.get_rank() // processes * processes
         return paddle.stack(parts[first:first + processes])
 
     @staticmethod
-    def forward(context, x, weight, bias, epsilon, processes):
+    def forward(context: Any, x: paddle.Tensor, weight: paddle.Tensor, bias: paddle.Tensor, epsilon: float,
+                processes: int) -> tuple[paddle.Tensor, ...]:
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
         values = x.astype("float32")  # statistics of half-precision rows are taken in float32
@@ -144,7 +147,8 @@ class _Normalise(PyLayer):
         return y.astype(x.dtype), mean, variance
 
     @staticmethod
-    def backward(context, gradient, _mean_gradient, _variance_gradient):
+    def backward(context: Any, gradient: paddle.Tensor, _mean_gradient: paddle.Tensor,
+                 _variance_gradient: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
         unit, weight, inverse = context.saved_tensor()
         axes, shape = context.axes, context.shape
         dtype, gradient, unit = gradient.dtype, gradient.astype("float32"), unit.astype("float32")

@@ -57,7 +57,7 @@ class ClusterMemory(nn.Layer):
 
 def _hard_update(centroids: paddle.Tensor, rows: paddle.Tensor, labels: paddle.Tensor,
                  momentum: float) -> paddle.Tensor:
-    present = paddle.unique(labels)
+    present: paddle.Tensor = paddle.unique(labels)  # type: ignore[assignment]  # a pair only where it is asked for
     similarity = (rows * paddle.gather(centroids, labels)).sum(axis=-1)
     member = present.unsqueeze(1) == labels.unsqueeze(0)
     similarity = paddle.where(member, similarity.unsqueeze(0), paddle.full([1], float("inf")))
@@ -72,7 +72,7 @@ def _sequential_update(centroids: paddle.Tensor, rows: paddle.Tensor, labels: pa
     # as long as the largest label of the batch (num_instances * (1 + topk)), not as the batch.
     # Distinct keys make the sort stable in every Paddle version.
     order = paddle.argsort(labels * len(labels) + paddle.arange(len(labels), dtype=labels.dtype))
-    present, counts = paddle.unique(labels, return_counts=True)
+    present, counts = paddle.unique(labels, return_counts=True)  # type: ignore[misc]
     first = paddle.cumsum(counts) - counts
     moved = paddle.gather(centroids, present)
     for r in range(int(counts.max())):

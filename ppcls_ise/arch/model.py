@@ -137,10 +137,10 @@ class ISEModel(RecModel):
         token.stop_gradient = False
         token.register_hook(lambda _: average_gradients(self.parameters()))
 
-        def run(x):
+        def run(x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
             generator = paddle.get_rng_state()
 
-            def embed_group(x, token):
+            def embed_group(x: paddle.Tensor, token: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
                 again = paddle.is_grad_enabled()
                 if again:
                     self.statistics.hold()

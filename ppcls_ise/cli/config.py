@@ -1,8 +1,9 @@
-"""Show a config in one piece: its bases merged, overrides applied.
+"""Show a config in one piece: its bases merged, overrides applied, sizes filled in.
 
     ise config -c ISE_R50_LP.yaml -o Global.epochs=50 --flat ISE_R50_LP_flat.yaml
 
-PaddleClas's own tools know no ``_base_``: they are given the file that ``--flat`` writes.
+PaddleClas's own tools know no ``_base_``: they are given the file that ``--flat`` writes, with ``--for train`` the
+config that they can train from.
 """
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ def parser() -> argparse.ArgumentParser:
     parser = program.make_parser("config", __doc__)
     program.add_config(parser)
     parser.add_argument("--flat", metavar="FILE", help="write it there instead of printing it")
+    parser.add_argument("--for", dest="mode", choices=("train", "eval", "export"),
+                        help="check it, and complete it as ise train, eval and export do before PaddleClas sees it")
     return parser
 
 
@@ -35,6 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.override)
+    if options.mode:
+        import ppcls_ise
+
+        ppcls_ise.register()
+        from ..engine import prepare_config
+
+        config = prepare_config(config, options.mode)
     if not options.flat:
         yaml.safe_dump(plain_dicts(config), sys.stdout, sort_keys=False, allow_unicode=True)
         return

@@ -11,7 +11,7 @@ from ..errors import ISEError
 __all__ = ["check_keys", "check_name", "named_items", "nearest", "require_block", "require_keys"]
 
 
-def check_keys(block: dict | None, known: Iterable[str], place: str, instead: Mapping[str, str] | None = None) -> None:
+def check_keys(block: Any, known: Iterable[str], place: str, instead: Mapping[str, str] | None = None) -> None:
     """Refuse what a block of a config cannot mean.
 
     Args:

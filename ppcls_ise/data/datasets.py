@@ -127,7 +127,7 @@ class ReIDImages(Dataset):
         return image if self._resize is None else self._resize(image)
 
     def _transformed(self, index: int) -> NDArray:
-        if self.crops is not None:
+        if self.crops is not None and self._crop_rows is not None:
             image = self.crops.pixels[self._crop_rows[index]]
         else:
             image = self._read(self.list.path(index))

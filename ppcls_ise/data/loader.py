@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from paddle.io import DataLoader, Dataset
 
 from ..distributed.processes import raise_everywhere
@@ -18,7 +20,7 @@ __all__ = ["ImageLoader", "wrap_data_loader"]
 def wrap_data_loader(default: Callable) -> Callable:
     """Wrap the DataLoader that PaddleClas builds: ReIDImages get an :class:`ImageLoader`, other data sets theirs."""
 
-    def loader(dataset, *args, **kwargs):
+    def loader(dataset: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(dataset, ReIDImages):
             return ImageLoader(dataset, *args, **kwargs)
         return default(dataset, *args, **kwargs)
@@ -44,19 +46,19 @@ class ImageLoader(DataLoader):
         ISEError: from the iteration, if an item raised one.
     """
 
-    def __init__(self, dataset, *args, **kwargs):
+    def __init__(self, dataset: Dataset, *args: Any, **kwargs: Any):
         super().__init__(dataset, *args, **kwargs)
         self._failure: Exception | None = None
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list[Any]]:  # type: ignore[override]
         if self._failure is not None:
             raise self._failure
         return self._checked_batches()
 
-    def _checked_batches(self):
+    def _checked_batches(self) -> Iterator[list[Any]]:
         loader = copy.copy(self)
         loader.dataset = _Guarded(self.dataset)
-        loader.collate_fn = _Collate(self.collate_fn or _stack)
+        loader.collate_fn = _Collate(self.collate_fn or _stack)  # type: ignore[assignment]
         if getattr(self.dataset, "in_memory", False):
             loader.num_workers, loader.use_shared_memory = 0, False
         for *batch, errors in DataLoader.__iter__(loader):
@@ -72,13 +74,13 @@ class ImageLoader(DataLoader):
 class _Guarded(Dataset):
     """Items of a data set, or in their place the text of what they raised."""
 
-    def __init__(self, dataset):
+    def __init__(self, dataset: Any):
         self.dataset = dataset
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, row):
+    def __getitem__(self, row: Any) -> Any:
         try:
             return self.dataset[row]
         except Exception as error:  # a broken transform as well
@@ -88,10 +90,10 @@ class _Guarded(Dataset):
 class _Collate:
     """Batches with the errors of their items as the last field."""
 
-    def __init__(self, collate):
+    def __init__(self, collate: Callable[[list[Any]], Any]):
         self.collate = collate
 
-    def __call__(self, items):
+    def __call__(self, items: list[Any]) -> list[Any]:
         errors = [item for item in items if isinstance(item, ErrorText)]
         if not errors:
             try:
@@ -101,7 +103,7 @@ class _Collate:
         return [np.zeros(0, np.float32), [tuple(error) for error in errors[:1]]]
 
 
-def _stack(items):
+def _stack(items: list[Any]) -> list[NDArray]:
     shapes = {np.shape(item[0]) for item in items}
     if len(shapes) > 1:
         raise ISEError(f"the images of a batch have different shapes ({', '.join(map(str, sorted(shapes)))}); "

@@ -18,7 +18,7 @@ __all__ = ["Draw", "PseudoLabelSampler", "draw_clusters"]
 class Draw(NamedTuple):
     """One row of a training batch."""
 
-    index: int  #: image, row of the data set
+    index: int  # type: ignore[assignment]  #: image, row of the data set
     label: int  #: pseudo label
     seed: int  #: of the random augmentation, below 2**32
 
@@ -119,7 +119,7 @@ class PseudoLabelSampler(BatchSampler):
         self._draws = [[Draw(*row) for row in batch] for batch in draws.tolist()]
         return clusters
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[Draw]]:  # type: ignore[override]
         if self._draws is None:
             raise ISEError("the training sampler has no pseudo labels yet; set Global.train_mode: ise")
         return iter(self._draws)

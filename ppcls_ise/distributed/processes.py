@@ -79,7 +79,8 @@ def raise_everywhere(error: Exception | None) -> None:
         count = paddle.to_tensor([int(error is not None)], dtype="int32")
         dist.all_reduce(count)  # cheap enough for every step
         if count.item():
-            dist.all_gather_object(errors, error and tuple(ErrorText.of(error)))
+            own = ErrorText.of(error) if error else None
+            dist.all_gather_object(errors, own and (own.known, own.text))
     if error is not None:
         raise error
     for text in errors:

@@ -1,5 +1,4 @@
 """As ppcls/engine: a run and its hooks around PaddleClas's engine, extraction, evaluation, checkpoints, export."""
-from ..config import load_config, save_config
 from .cluster_block import clustering_of
 from .cluster_hook import ClusterHook
 from .evaluation import log_best_and_last, query_and_gallery
@@ -9,5 +8,5 @@ from .prepare import prepare_config
 from .run import Hook, Run, run_of
 from .train_ise import train_epoch_ise
 
-__all__ = ["ClusterHook", "Hook", "Run", "clustering_of", "export_model", "extract_features", "load_config",
-           "log_best_and_last", "prepare_config", "query_and_gallery", "run_of", "save_config", "train_epoch_ise"]
+__all__ = ["ClusterHook", "Hook", "Run", "clustering_of", "export_model", "extract_features", "log_best_and_last",
+           "prepare_config", "query_and_gallery", "run_of", "train_epoch_ise"]

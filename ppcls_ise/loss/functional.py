@@ -61,7 +61,7 @@ def label_preserving(features: paddle.Tensor, supports: paddle.Tensor, labels: p
     with paddle.amp.auto_cast(enable=False):
         similarity = paddle.matmul(features.astype("float32"), supports.astype("float32"), transpose_y=True)
         topk = supports.shape[0] // features.shape[0]
-        present, group = paddle.unique(labels, return_inverse=True)
+        present, group = paddle.unique(labels, return_inverse=True)  # type: ignore[misc]
         support_group = paddle.repeat_interleave(group, topk).unsqueeze(0)
         own_member = group.unsqueeze(1) == support_group
         member = paddle.arange(len(present)).unsqueeze(1) == support_group

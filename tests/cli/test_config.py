@@ -24,6 +24,18 @@ def test_paddleclas_reads_the_flat_file(tmp_path, capsys):
         "ISE_demo.yaml -o Global.epochs=3, flat.")
 
 
+def test_for_a_mode_it_is_what_the_engine_is_given(tmp_path, capsys):
+    from ppcls.utils.config import get_config
+
+    from ppcls_ise.engine import prepare_config
+
+    file = tmp_path / "flat.yaml"
+    assert main(["-c", "ISE_demo.yaml", "--for", "train", "--flat", str(file)]) == 0
+    assert get_config(str(file), show=False) == prepare_config(load_config("ISE_demo.yaml"), "train")
+    assert main(["-c", "ISE_demo.yaml", "--for", "export"]) == 1
+    assert "export needs the trained weights" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_line(capsys):
     assert main(["-c", "ISE_R51.yaml"]) == 1
     assert capsys.readouterr().err.startswith("error: config ISE_R51.yaml does not exist; did you mean ISE_R50.yaml")

@@ -47,11 +47,14 @@ def test_a_block_becomes_its_dataclass():
     ({"size": 1, "seed": 2}, "^B.seed is no key of this block: set Global.seed$"),
     ([1], "^B is a block of keys"), ({"size": 0}, "^B.size is at least 1, not 0$"),
     ({"size": "1"}, "^B.size is a whole number, not '1'$"), ({"size": True}, "^B.size is a whole number, not True$"),
-    ({"size": 1.0}, "^B.size is a whole number, not 1.0$"), ({"size": 1, "eps": "big"}, "^B.eps is a number or auto, not"),
+    ({"size": 1.0}, "^B.size is a whole number, not 1.0$"),
+    ({"size": 1, "eps": "big"}, "^B.eps is a number or auto, not 'big'$"),
     ({"size": 1, "eps": True}, "^B.eps is a number or auto, not True$"),
     ({"size": 1, "mode": "slow"}, "^B.mode is fast, exact, not 'slow'$"),
-    ({"size": 1, "half": 1}, "^B.half is True or False, not 1$"), ({"size": 1, "half": None}, "^B.half is True or False"),
-    ({"size": 1, "names": "a"}, "^B.names is a list of texts, not 'a'$"), ({"size": 1, "names": [1]}, "a list of texts"),
+    ({"size": 1, "half": 1}, "^B.half is True or False, not 1$"),
+    ({"size": 1, "half": None}, "^B.half is True or False, not None$"),
+    ({"size": 1, "names": "a"}, "^B.names is a list of texts, not 'a'$"),
+    ({"size": 1, "names": [1]}, r"^B.names is a list of texts, not \[1\]$"),
     ({"size": 1, "folder": 3}, "^B.folder is a text or null, not 3$"),
     ({"size": 1, "inner": 3}, r"^B.inner is a block of keys \(depth\) or null, not 3$"),
     ({"size": 1, "inner": {}}, "^B.inner.depth is missing$"),
@@ -94,7 +97,8 @@ class Open(Block):
 
 
 def test_a_block_of_ours_knows_the_keys_of_others():
-    assert read_block(Ours, {"theirs": 1}, "B") == Ours() and read_block(Open, {"name": "n", "any": 1}, "B") == Open("n")
+    assert read_block(Ours, {"theirs": 1}, "B") == Ours()
+    assert read_block(Open, {"name": "n", "any": 1}, "B") == Open("n")
     with pytest.raises(ISEError, match="^B.seed is no key of this block: set Global.seed$"):
         read_block(Ours, {"seed": 1}, "B")
 

@@ -136,7 +136,8 @@ def test_a_folder_without_labels_trains_to_what_the_labelled_set_does(train, los
 def test_the_folder_config_needs_nothing_but_the_folder(people, tmp_path):
     from ppcls.engine.engine import Engine
 
-    from ppcls_ise.engine import load_config, prepare_config
+    from ppcls_ise.config import load_config
+    from ppcls_ise.engine import prepare_config
 
     config = load_config(str(ROOT / "configs/ISE_folder.yaml"), [
         f"Global.image_root={people / 'bounding_box_train'}", f"Global.output_dir={tmp_path}", "Global.epochs=2",

@@ -6,7 +6,8 @@ import paddle
 import pytest
 
 from ppcls_ise.clustering.re_ranking import ReRanking
-from ppcls_ise.engine import extract_features, load_config, prepare_config
+from ppcls_ise.config import load_config
+from ppcls_ise.engine import extract_features, prepare_config
 from ppcls_ise.engine.evaluation import SplitFeatures, describe_rules, evaluate_splits, evaluation_rules, own_images
 from ppcls_ise.errors import ISEError
 from ppcls_ise.metric import ReIDMetric, Rules, evaluate

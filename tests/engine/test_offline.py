@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ppcls_ise.engine import load_config, prepare_config
+from ppcls_ise.config import load_config
+from ppcls_ise.engine import prepare_config
 from ppcls_ise.engine import progress as progress_module
 from ppcls_ise.engine.cluster_stage import state_of
 from ppcls_ise.engine.offline import cluster_split, extract_splits

@@ -18,7 +18,8 @@ PUBLISHED = {"name": "RecModel", "infer_output_key": "features", "infer_add_soft
 def engine_with(path, *overrides):
     from ppcls.engine.engine import Engine
 
-    from ppcls_ise.engine import load_config, prepare_config
+    from ppcls_ise.config import load_config
+    from ppcls_ise.engine import prepare_config
 
     config = load_config(str(ROOT / "configs/ISE_R50.yaml"), [f"Global.pretrained_model={path}", *overrides])
     with paddle.utils.unique_name.guard():

@@ -87,7 +87,8 @@ def test_a_wrong_folder_tells_what_was_looked_for_and_what_is_there(tmp_path):
     ({"layout": "Market1501", "split": "test"}, "split: test is none of train, query, gallery"),
     ({"layout": "Market1501"}, "split: None"),
     ({"layout": "Market1501", "split": "train", "cls_label_path": "query"}, "not both"),
-    ({"cache": "gpu"}, "ReIDImages.cache is none, ram, disk, not 'gpu'"), ({"on_bad_image": "ignore"}, "is error, skip")])
+    ({"cache": "gpu"}, "ReIDImages.cache is none, ram, disk, not 'gpu'"),
+    ({"on_bad_image": "ignore"}, "is error, skip")])
 def test_wrong_options_are_named(tmp_path, options, message):
     TREES["Market1501", 0](tmp_path)
     with pytest.raises(ValueError, match=message):

@@ -26,8 +26,9 @@ def gallery(people):
 @pytest.fixture(scope="session")
 def trained_features(exported, people):
     """Features of the gallery by the training code: float32 [N, D]."""
+    from ppcls_ise.config import load_config
     from ppcls_ise.data import ReIDImages
-    from ppcls_ise.engine import extract_features, load_config
+    from ppcls_ise.engine import extract_features
 
     transforms = load_config(str(ROOT / "configs/ISE_demo.yaml"), TINY)["DataLoader"]["Eval"]["Query"]["dataset"]
     images = ReIDImages(image_root=people, cls_label_path="bounding_box_test",

@@ -5,7 +5,8 @@ import tarfile
 
 import pytest
 
-from ppcls_ise.engine import load_config, prepare_config
+from ppcls_ise.config import load_config
+from ppcls_ise.engine import prepare_config
 from tests.helpers import ROOT
 
 FILES = sorted((ROOT / "test_tipc" / "configs" / "ISE").glob("*.txt"))

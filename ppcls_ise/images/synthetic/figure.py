@@ -4,13 +4,14 @@ The figure lives in body coordinates: x to the person's side, y up, z forward, w
 and the feet at y = 0. The yaw turns it about y (0 faces the camera, pi shows the back); the projection is orthographic.
 """
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
-Colour = tuple[float, float, float]
+Colour = tuple[float, ...]  # three
 
 # RGB. Ordered from common to rare, because `SyntheticConfig.palette_size` takes the first ones.
 UPPER_COLOURS = ((34, 34, 38), (222, 220, 214), (126, 126, 130), (36, 48, 100), (172, 38, 42), (192, 168, 128),
@@ -175,13 +176,13 @@ class _Painter:
     def at(self, x: float, y: float, z: float) -> tuple[float, float]:
         return self.screen(x * self.cos + z * self.sin, y)
 
-    def fill(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
+    def fill(self, points: ArrayLike, colour: Colour) -> None:
         # 4 fractional bits: limbs of a few pixels would jump from frame to frame otherwise.
         polygon = np.round(np.asarray(points) * 16).astype(np.int32)
         cv2.fillPoly(self.layer, [polygon], colour, cv2.LINE_8, 4)
         cv2.fillPoly(self.mask, [polygon], 255, cv2.LINE_8, 4)
 
-    def ball(self, centre: tuple[float, float], rx: float, ry: float, colour: Colour,
+    def ball(self, centre: tuple[float, ...], rx: float, ry: float, colour: Colour,
              span: tuple[int, int] = (0, 360)) -> None:
         """Ellipse, or its part between two angles in degrees, clockwise from the right."""
         if span == (0, 360):
@@ -189,23 +190,23 @@ class _Painter:
             cv2.ellipse(self.layer, box, colour, -1)
             cv2.ellipse(self.mask, box, 255, -1)
         else:
-            points = cv2.ellipse2Poly((0, 0), (1000, 1000), 0, span[0], span[1], 15) / 1000.0
+            points = np.asarray(cv2.ellipse2Poly((0, 0), (1000, 1000), 0, span[0], span[1], 15)) / 1000.0
             self.fill(points * (rx, ry) + centre, colour)
 
     def limb(self, a: tuple[float, float], b: tuple[float, float], ra: float, rb: float, colour: Colour) -> None:
         """Tapered capsule with a darker rim, so that a sleeve stays visible before a torso of the same colour."""
         ra, rb = ra * self.place.scale, rb * self.place.scale
-        a, b = np.asarray(a), np.asarray(b)
-        along = (b - a) / max(1e-6, float(np.hypot(*(b - a))))
+        start, end = np.asarray(a), np.asarray(b)
+        along = (end - start) / max(1e-6, float(np.hypot(*(end - start))))
         normal = np.asarray((-along[1], along[0]))
         rim = tuple(0.72 * c for c in colour)
         for extra, paint in ((0.0, rim), (-1.3, colour)):
             p, q = max(0.5, ra + extra), max(0.5, rb + extra)
-            self.ball(tuple(a), p, p, paint)
-            self.ball(tuple(b), q, q, paint)
-            self.fill([a + normal * p, b + normal * q, b - normal * q, a - normal * p], paint)
+            self.ball(tuple(start), p, p, paint)
+            self.ball(tuple(end), q, q, paint)
+            self.fill([start + normal * p, end + normal * q, end - normal * q, start - normal * p], paint)
 
-    def wrapped(self, outline: Sequence[tuple[float, float]], cloth) -> None:
+    def wrapped(self, outline: Sequence[tuple[float, float]], cloth: Callable[..., np.ndarray]) -> None:
         """Fills a body-like tube, given as (half width, height) from the top down, with a texture wrapped round it.
 
         `cloth(beta, down)` gets the azimuth on the body (0 is the chest, radians) and the relative way down (0 .. 1) of
@@ -230,9 +231,9 @@ class _Painter:
         down = np.broadcast_to(((rows - y) / max(1, h))[:, None], beta.shape)
         # The rim is darker than the middle, as on any lit tube.
         colours = cloth(beta, down) * (1 - 0.3 * np.abs(u) ** 4)[..., None]
-        inside = inside > 0
-        self.layer[y0:y1, x0:x1][inside] = colours[inside].astype(np.uint8)
-        self.mask[y0:y1, x0:x1][inside] = 255
+        covered = inside > 0
+        self.layer[y0:y1, x0:x1][covered] = colours[covered].astype(np.uint8)
+        self.mask[y0:y1, x0:x1][covered] = 255
 
 
 def _upper_cloth(person: Person, beta: np.ndarray, down: np.ndarray) -> np.ndarray:
