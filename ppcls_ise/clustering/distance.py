@@ -23,8 +23,3 @@ class NearPairs:
 
     distances: csr_matrix
     max_distance: float
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(N, N)``."""
-        return self.distances.shape
