@@ -318,7 +318,8 @@ def _compose(image: np.ndarray, figure: tuple[np.ndarray, np.ndarray], camera: C
     """Puts a figure on the image, lit from the camera's side and with folds in the clothes."""
     layer, mask = figure
     h, w = mask.shape
-    folds: np.ndarray = cv2.resize(rng.normal(1, 0.09, (12, 6)).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
+    few = rng.normal(1, 0.09, (12, 6)).astype(np.float32)
+    folds: np.ndarray = cv2.resize(few, (w, h), interpolation=cv2.INTER_CUBIC)
     folds *= 1 + camera.light * np.linspace(-1, 1, w, dtype=np.float32)
     lit = np.clip(layer * folds[..., None], 0, 255).astype(np.uint8)
     np.copyto(image, lit, where=(mask > 0)[..., None])
