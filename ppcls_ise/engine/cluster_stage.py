@@ -11,7 +11,7 @@ import paddle.distributed as dist
 from numpy.typing import NDArray
 from ppcls.utils import logger
 
-from ..clustering import Clustering, Clusters, cluster_centroids, timed
+from ..clustering import Clustering, Clusters, KReciprocalDBSCAN, cluster_centroids, timed
 from ..clustering.features import Features, for_search
 from ..distributed.processes import gather_slices, on_every_process, on_first_process
 from ..errors import ISEError
@@ -79,15 +79,16 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
     return on_first_process(rest)
 
 
-def state_of(kept: Mapping[str, float]) -> dict[str, float]:
+def state_of(clustering: Clustering, kept: Mapping[str, float]) -> dict[str, float]:
     """What a clustering keeps, as a part of a checkpoint's state; :func:`kept_of` gives it again."""
-    return {KEPT + name: value for name, value in kept.items()}
+    return {f"{KEPT}{type(clustering).__name__}.{name}": value for name, value in kept.items()}
 
 
-def kept_of(state: Mapping[str, Any]) -> dict[str, float]:
-    """What the last clustering of a run kept, from the state of its checkpoint; empty where it had none."""
-    kept = {name.removeprefix(KEPT): float(value) for name, value in state.items() if name.startswith(KEPT)}
-    if "eps" in state:  # of the time when there was one clustering, which kept this
+def kept_of(clustering: Clustering, state: Mapping[str, Any]) -> dict[str, float]:
+    """What the last clustering of a run kept, from the state of its checkpoint; empty where that was another one."""
+    place = f"{KEPT}{type(clustering).__name__}."
+    kept = {name.removeprefix(place): float(value) for name, value in state.items() if name.startswith(place)}
+    if "eps" in state and isinstance(clustering, KReciprocalDBSCAN):  # of the time when there was no other
         kept["eps"] = float(state["eps"])
     return kept
 

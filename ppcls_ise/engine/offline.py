@@ -31,7 +31,8 @@ def cluster_split(config: dict, split: SplitFeatures) -> Clusters:
     """
     clustering, _ = clustering_of(config.get("Cluster"))
     weights = config["Global"]["pretrained_model"]
-    return clustering(split.features, split.data_set.camids, kept_of(read_run_state(weights)) if weights else None)
+    kept = kept_of(clustering, read_run_state(weights)) if weights else None
+    return clustering(split.features, split.data_set.camids, kept)
 
 
 def extract_splits(config: dict) -> dict[str, SplitFeatures]:

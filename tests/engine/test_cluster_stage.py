@@ -8,13 +8,14 @@ import paddle
 import pytest
 import yaml
 
-from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels
+from ppcls_ise.clustering import KReciprocalDBSCAN, choose_eps, cluster_centroids, near_pairs, pseudo_labels
 from ppcls_ise.clustering.search import neighbours
 from ppcls_ise.engine import clustering_of
 from ppcls_ise.engine.cluster_stage import cluster_images, kept_of, state_of
 from ppcls_ise.engine.extraction import extract_features
 from ppcls_ise.errors import ISEError
 from ppcls_ise.metric.epoch_table import read_table
+from tests.clustering.by_camera import ByCamera
 from tests.clustering.twins import features
 from tests.helpers import ROOT
 from tests.training import cluster_hook
@@ -181,11 +182,13 @@ def test_no_cluster_of_any_clustering(cluster):
 
 
 def test_what_is_kept_lies_in_a_checkpoint():
-    kept = {"eps": 0.37, "joins": 12.0}
-    state = {name: np.asarray(value) for name, value in state_of(kept).items()}
-    assert kept_of({"labels": np.zeros(3), **state}) == kept
-    assert kept_of({"eps": np.asarray(0.4), "step": np.asarray(3)}) == {"eps": 0.4}  # as checkpoints were once
-    assert kept_of({}) == {}
+    kept, ours, other = {"eps": 0.37, "joins": 12.0}, KReciprocalDBSCAN(), ByCamera()
+    state = {name: np.asarray(value) for name, value in state_of(ours, kept).items()}
+    assert kept_of(ours, {"labels": np.zeros(3), **state}) == kept
+    assert kept_of(other, state) == {}  # of another clustering: means nothing to this one
+    before = {"eps": np.asarray(0.4), "step": np.asarray(3)}  # as checkpoints were once
+    assert kept_of(ours, before) == {"eps": 0.4} and kept_of(other, before) == {}
+    assert kept_of(ours, {}) == {}
 
 
 @pytest.mark.slow
