@@ -74,7 +74,7 @@ def _all_ended(thread: threading.Thread) -> bool:
 
 def raise_everywhere(error: Exception | None) -> None:
     """Raise on every process if any of them came here with an error, so that none waits for one that has died."""
-    errors: list[tuple[bool, str] | None] = []
+    errors: list[Any] = []  # for each process None, or its ErrorText as a plain tuple
     if dist.get_world_size() > 1:
         count = paddle.to_tensor([int(error is not None)], dtype="int32")
         dist.all_reduce(count)  # cheap enough for every step

@@ -29,6 +29,19 @@ try:
 except ValueError as error:
     print(error)
 """
+#: Rooms of which every module is needed there; the search on Paddle's devices is the one that is not.
+ROOMS = "config gallery images inference metric serving visualize weights clustering cli".split()
+NEEDS_PADDLE = {"ppcls_ise.clustering.search.paddle_scan"}
+MODULES = HIDDEN + """
+import importlib, pkgutil
+for room in sys.argv[1:]:
+    package = importlib.import_module(f"ppcls_ise.{room}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            print(module.name, error.name)
+"""
 PROGRAM = HIDDEN + """
 import os, runpy
 sys.argv = sys.argv[1:]
@@ -57,6 +70,11 @@ def run(command):
     ended = subprocess.run(command, cwd=ROOT / "deploy", capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
+
+
+def test_every_module_of_these_rooms():
+    printed = run([sys.executable, "-c", MODULES, *ROOMS]).splitlines()
+    assert {line.split()[0] for line in printed} == NEEDS_PADDLE, printed
 
 
 def test_features_and_galleries(with_onnx, people):
