@@ -3,7 +3,7 @@
     ise cluster-report baseline=output/ISE_R50_baseline ISE=output/ISE_R50
 
 from the clusters.csv of each run. With --pattern (as of a data set) identities and cameras are read off the file names
-instead, and the figures worked out anew from pseudo_labels/; so it is for runs that kept no csv file.
+instead, and the figures worked out again from pseudo_labels/; so it is for runs that kept no csv file.
 """
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class ImageLoader(DataLoader):
 
     Paddle's own hangs if an item raises in its reading thread, and loses the text if one does in a worker process.
     Here errors travel with the batch and are raised where the batches are used, on every process of a training: all of
-    them take as many batches. An error stays: PaddleClas develop swallows the first one and begins the epoch anew.
+    them take as many batches. An error stays: PaddleClas develop swallows the first one and starts the epoch again.
 
     Crops that lie in memory are read by the thread that Paddle has for it, whatever ``num_workers`` says: there is
     nothing left to decode, and handing a float batch from process to process takes longer than making it.

@@ -18,12 +18,12 @@ class Progress:
 
     def __init__(self, name: str, unit: str = "images", seconds: float = 10.0):
         self.name, self.unit, self.seconds = name, unit, seconds
-        self.started = self.told = time.time()
+        self.started = self.reported = time.time()
 
     def __call__(self, done: int, total: int) -> None:
         """``done`` of ``total`` are done."""
         now = time.time()
-        if now - self.told >= self.seconds:
-            self.told = now
+        if now - self.reported >= self.seconds:
+            self.reported = now
             eta = (now - self.started) / done * (total - done)
             logger.info(f"{self.name}: {done}/{total} {self.unit}, eta: {eta:.0f} s")

@@ -166,7 +166,7 @@ def _maps(folder: str, training: ImageSet, labels: NDArray[np.int64]) -> str:
     titles = [_title(training, labels, i) for i in chosen]
     panels = []
     for name, groups, text in (("pseudo labels", labels, "Rings are outliers."),
-                               ("identities", training.pids, "What the network was never told.")):
+                               ("identities", training.pids, "What the network never sees.")):
         if groups is not None:
             svg = scatter(places, groups[chosen], titles)
             _write(os.path.join(folder, f"map_{name.replace(' ', '_')}.svg"), standalone(svg))

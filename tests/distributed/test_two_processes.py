@@ -88,10 +88,10 @@ def test_mistakes_end_every_process_with_one_message(tiny, tmp_path, override, m
 
 
 def test_an_image_that_one_process_cannot_read_is_named_on_all(tmp_path):
-    result = launch(ROOT / "tests/distributed/worker_bad_image.py", tmp_path / "told", cwd=tmp_path, timeout=120)
+    result = launch(ROOT / "tests/distributed/worker_bad_image.py", tmp_path / "reported", cwd=tmp_path, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
     for rank in (0, 1):
-        assert (tmp_path / f"told_{rank}.txt").read_text() == "[0, 1]\nspoilt.jpg is no readable image"
+        assert (tmp_path / f"reported_{rank}.txt").read_text() == "[0, 1]\nspoilt.jpg is no readable image"
 
 
 def test_the_installed_command_in_several_processes(tmp_path):

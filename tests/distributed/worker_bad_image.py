@@ -26,15 +26,15 @@ class Images(Dataset):
 def main(target):
     if dist.get_world_size() > 1:
         dist.init_parallel_env()
-    told = []
+    reported = []
     loader = ImageLoader(Images(), batch_size=2, num_workers=int(dist.get_rank() == 0), use_shared_memory=False)
     try:
         for _, rows in loader:
-            told.append(str(rows.tolist()))
+            reported.append(str(rows.tolist()))
     except ISEError as error:
-        told.append(str(error))
+        reported.append(str(error))
     with open(f"{target}_{dist.get_rank()}.txt", "w") as file:
-        file.write("\n".join(told))
+        file.write("\n".join(reported))
 
 
 if __name__ == "__main__":

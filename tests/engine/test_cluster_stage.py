@@ -87,8 +87,8 @@ def test_recall_of_an_approximate_search_is_measured_and_told(cluster, monkeypat
     monkeypatch.setattr(logger, "info", lines.append)
     _, record = cluster(features(3000, groups=150, noise=0.3), search="ivf", probes=2, min_samples=2)
     assert 0.5 < record["recall"] < 1
-    told = next(line for line in lines if "approximate" in line)
-    assert f"{100 * record['recall']:.1f} % of the nearest" in told and "Cluster.probes than 2" in told
+    reported = next(line for line in lines if "approximate" in line)
+    assert f"{100 * record['recall']:.1f} % of the nearest" in reported and "Cluster.probes than 2" in reported
 
 
 def test_eps_auto_is_chosen_once_and_kept(cluster):
@@ -151,11 +151,11 @@ def test_collapsed_features_are_told(monkeypatch):
     monkeypatch.setattr(cluster_stage.logger, "warning", lines.append)
     rng = np.random.default_rng(0)
     spread = rng.standard_normal((20, 8))
-    for rows, told in ((spread, 0), (np.ones((20, 8)) + 1e-3 * spread, 1)):
+    for rows, reported in ((spread, 0), (np.ones((20, 8)) + 1e-3 * spread, 1)):
         lines.clear()
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         cluster_stage._warn_of_collapse(rows.astype("float32"), "[Cluster]")
-        assert len(lines) == told
+        assert len(lines) == reported
 
 
 BY_CAMERA = f"{ROOT / 'tests/clustering/by_camera.py'}:ByCamera"

@@ -99,8 +99,8 @@ def test_fewer_other_clusters_than_supports_and_eps_auto(train):
     engine, lines = train("Arch.Head.topk=90", "Cluster.eps=auto", "Global.iter_per_epoch=1")
     assert 0 < cluster_hook(engine).labels.max() < 90
     assert sum("no 90 others" in line and "without support samples" in line for line in lines) == 2
-    told = [line.split("INFO: ")[-1] for line in lines if "eps auto" in line]
-    assert told == [f"[Cluster][Epoch 1] Cluster.eps auto: {cluster_hook(engine).kept['eps']}, kept from now on"]
+    reported = [line.split("INFO: ")[-1] for line in lines if "eps auto" in line]
+    assert reported == [f"[Cluster][Epoch 1] Cluster.eps auto: {cluster_hook(engine).kept['eps']}, kept from now on"]
 
 
 @pytest.mark.slow

@@ -48,8 +48,8 @@ def test_published_weights_load_and_give_paddleclas_features(tmp_path, lines):
     host.eval()
     paddle.save(host.state_dict(), str(tmp_path / "ISE_M_model.pdparams"))
     engine = engine_with(tmp_path / "ISE_M_model")
-    told = [line for line in lines if line.startswith("weights: ")]
-    assert told and all("missing: none; left over: head.fc.weight" in line for line in told)
+    reported = [line for line in lines if line.startswith("weights: ")]
+    assert reported and all("missing: none; left over: head.fc.weight" in line for line in reported)
     model = engine.model
     model.eval()
     x = paddle.to_tensor(random.standard_normal((2, 3, 64, 32)).astype("float32"))

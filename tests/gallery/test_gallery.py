@@ -30,7 +30,7 @@ def paths(matches):
 def test_an_image_finds_itself_before_and_after_changes(kind, tmp_path):
     rows, entries = people(300)
     gallery = Gallery(rows, entries, kind)
-    gone = gallery.ids_of([f"{i}.jpg" for i in range(100, 250)])  # half of it: the graph of HNSW is built anew
+    gone = gallery.ids_of([f"{i}.jpg" for i in range(100, 250)])  # half of it: the graph of HNSW is rebuilt
     assert gallery.remove([*gone, 12345]) == 150 and gallery.remove(gone) == 0
     more_rows, more = people(50, start=300)
     ids, before = gallery.append(more_rows, more), max(gallery.ids_of([f"{i}.jpg" for i in range(300)]))

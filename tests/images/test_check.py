@@ -130,7 +130,7 @@ def test_a_folder_without_labels(root, tmp_path, capsys):
     assert "nowhere.yaml does not exist" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("names", "cameras", "told"), [
+@pytest.mark.parametrize(("names", "cameras", "reported"), [
     (["gate/1.png", "yard/1.png"], None, "lie in 2 folders (gate, yard): if each is a camera, set "
                                          "DataLoader.Train.dataset.cameras=folder"),
     (["gate/1.png", "yard/1.png"], "folder", "2 (gate, yard)"),
@@ -139,7 +139,7 @@ def test_a_folder_without_labels(root, tmp_path, capsys):
     (["day/cam1_2.png", "day/cam2_2.png"], None, r"(day/cam1_2.png): if so, set DataLoader.Train.dataset.cameras to "
                                                  r"'cam(?P<camid>\d+)'"),
     (["1.png", "gate/2.png"], None, "nothing wrong"), (["gate/1.png", "gate/2.png"], None, "nothing wrong")])
-def test_cameras_that_are_there_but_not_asked_for(tmp_path, capsys, names, cameras, told):
+def test_cameras_that_are_there_but_not_asked_for(tmp_path, capsys, names, cameras, reported):
     for name in names:
         (tmp_path / "crops" / name).parent.mkdir(parents=True, exist_ok=True)
         draw(tmp_path / "crops" / name)
@@ -148,7 +148,7 @@ def test_cameras_that_are_there_but_not_asked_for(tmp_path, capsys, names, camer
         "Global": {"device": "cpu"}, "Arch": {}, "DataLoader": {"Train": {"dataset": dataset}}}))
     check_data.main(["-c", str(tmp_path / "config.yaml")])
     text = capsys.readouterr().out
-    assert told in text, text
+    assert reported in text, text
     text.encode()  # pytest takes what a terminal does not
 
 
