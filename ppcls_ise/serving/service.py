@@ -89,7 +89,7 @@ class SearchService:
         pixels = self.decode(data)
         feature, file = self._feature(pixels), io.BytesIO()
         Image.fromarray(pixels).save(file, "PNG")
-        # Named by its own pixels and written from them again: nothing of the client's file or its name reaches the disk.
+        # Named by its own pixels and written from these: nothing of the client's file or its name reaches the disk.
         name = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:32] + ".png"
         path = os.path.join(self.index_dir, UPLOADS, name)
         camera = number_or_name(camid.strip()) if camid and camid.strip() else None
