@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,13 +14,10 @@ from ..images.reading import file_digest, shown
 from ..inference.extractor import FeatureExtractor
 from .entries import Entry, check_entries
 from .files import read_gallery, write_gallery
+from .index import KINDS, new_index, search_parameters
 
-__all__ = ["KINDS", "Gallery", "Match"]
+__all__ = ["Camera", "Gallery", "Match"]
 
-#: Exact; cells of which a part is searched; a graph, fastest on large galleries; one byte a number, exact but for that.
-KINDS = ("Flat", "IVF", "HNSW32", "SQ8")
-#: Part of the cells that IVF looks into, and candidates that HNSW keeps (benchmarks/gallery.py).
-IVF_PART, HNSW_CANDIDATES = 1 / 8, 128
 #: HNSW cannot forget: removed images stay in its graph, unseen, until they are this part of it.
 MOST_REMOVED = 1 / 3
 
@@ -49,7 +44,7 @@ class Gallery:
         entries: what is known of each, with ``path`` at least; ``camid`` is a number or a text; anything else that JSON
             can hold. Where ``digest`` (:func:`~ppcls_ise.images.reading.file_digest`) is among it, the picture of the
             image is only ever made of that very file.
-        kind: one of :data:`KINDS`.
+        kind: one of :data:`~.index.KINDS`.
         image_root: folder to which paths are relative, and below which they are kept so.
         model: which model the features are of (``FeatureExtractor.model``); None if unknown.
         first_id: ids begin here or above; :func:`~.files.next_id` of a gallery whose place it is to take.
@@ -76,7 +71,7 @@ class Gallery:
         self._ids: dict[str, int] = {}  # of paths
         self._cameras: dict[Camera | None, NDArray[np.int64]] | None = None
         self._lock = threading.RLock()
-        self._index = _new_index(kind, features)
+        self._index = new_index(kind, features)
         self.append(features, entries)
 
     def __len__(self) -> int:
@@ -175,7 +170,7 @@ class Gallery:
             k = min(k, len(self) if allowed is None else len(allowed))
             if k < 1:
                 return [[] for _ in features]
-            similarity, ids = self._index.search(features, k, params=self._parameters(allowed))
+            similarity, ids = self._index.search(features, k, params=search_parameters(self.kind, self._index, allowed))
             return [[Match(number, min(float(value), 1.0), self.entries[number])
                      for number, value in zip(row, values) if number >= 0 and value >= threshold]
                     for row, values in zip(ids.tolist(), similarity)]
@@ -261,31 +256,8 @@ class Gallery:
             ids for camid, ids in self._by_camera().items()
             if (cameras is None or camid in cameras) and camid not in not_cameras)])
 
-    def _parameters(self, allowed: NDArray[np.int64] | None) -> faiss.SearchParameters | None:
-        options = {} if allowed is None else {"sel": faiss.IDSelectorBatch(allowed)}
-        if self.kind == "IVF":
-            return faiss.SearchParametersIVF(nprobe=math.ceil(IVF_PART * self._index.nlist), **options)
-        if self.kind == "HNSW32":
-            return faiss.SearchParametersHNSW(efSearch=HNSW_CANDIDATES, **options)
-        return faiss.SearchParameters(**options) if options else None
-
     def _rebuild_graph(self) -> None:
         ids = np.array(list(self.entries), np.int64)
         features = np.array([self._index.reconstruct(int(number)) for number in ids], np.float32)
-        self._index = _new_index(self.kind, features.reshape(-1, self.dimension))
+        self._index = new_index(self.kind, features.reshape(-1, self.dimension))
         self._index.add_with_ids(features.reshape(-1, self.dimension), ids)
-
-
-def _new_index(kind: str, features: NDArray[np.float32]) -> faiss.Index:
-    """An empty faiss index that keeps our ids, trained on the features where its kind learns."""
-    dimension = features.shape[1]
-    if kind == "IVF":  # has ids of its own; within an IDMap removal would break them
-        cells = max(1, min(round(2 * math.sqrt(len(features))), len(features) // 39))
-        index = faiss.index_factory(dimension, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
-    else:
-        index = faiss.index_factory(dimension, f"IDMap2,{kind}", faiss.METRIC_INNER_PRODUCT)
-    if kind == "SQ8":  # room for what comes later: values beyond those it learnt would be cut off
-        faiss.downcast_index(index.index).sq.rangestat_arg = 0.25
-    if len(features):
-        index.train(features)
-    return index

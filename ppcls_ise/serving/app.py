@@ -20,7 +20,8 @@ from starlette.types import Scope
 from ..errors import ISEError
 from .limits import UploadGuard
 from .schemas import Appended, Health, Matches, Page, Removed, errors
-from .service import FORMATS, RefusedError, SearchService
+from .service import SearchService
+from .uploads import FORMATS, RefusedError
 
 __all__ = ["TOKEN_VARIABLE", "create_app"]
 

@@ -23,23 +23,15 @@ from ..gallery import Gallery
 from ..gallery.entries import Entry, number_or_name
 from ..gallery.files import current_generation, locked
 from ..gallery.gallery import Camera
-from ..images.reading import file_digest, read_image, shown, to_rgb
+from ..images.reading import file_digest, read_image, shown
 from ..inference import FeatureExtractor
+from .uploads import RefusedError, decode
 
-__all__ = ["RefusedError", "SearchService"]
+__all__ = ["SearchService"]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 THUMBNAIL = (192, 384)
 UPLOADS = "uploads"
 logger = logging.getLogger("uvicorn.error")
-
-
-class RefusedError(Exception):
-    """A request that the client has to change: HTTP status and one sentence."""
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status = status
 
 
 class SearchService:
@@ -72,7 +64,7 @@ class SearchService:
         Raises:
             RefusedError: if the upload is no image within the limits.
         """
-        feature = self._feature(self.decode(data))
+        feature = self._feature(decode(data, self.limits.max_megapixels))
         gallery = self._current()
         chosen = None if cameras is None else _named(cameras, gallery.cameras)
         left_out = _named(not_cameras or "", gallery.cameras)
@@ -86,7 +78,7 @@ class SearchService:
         Raises:
             RefusedError: if the upload is no image within the limits.
         """
-        pixels = self.decode(data)
+        pixels = decode(data, self.limits.max_megapixels)
         feature, file = self._feature(pixels), io.BytesIO()
         Image.fromarray(pixels).save(file, "PNG")
         # Named by its own pixels and written from these: nothing of the client's file or its name reaches the disk.
@@ -148,31 +140,6 @@ class SearchService:
         return {"status": "ok", "images": len(gallery), "cameras": [_text(camid) for camid in gallery.cameras],
                 "index": gallery.kind, "dimension": gallery.dimension, "model": self.extractor.model,
                 "max_upload_mb": self.limits.max_upload_mb}
-
-    def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """uint8 [h, w, 3] RGB of an upload; what it is, its content tells.
-
-        Raises:
-            RefusedError: if it is empty, no image of a known format, cut off, or has too many pixels.
-        """
-        if not data:
-            raise RefusedError(400, "the upload is empty")
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                size = image.size
-                if size[0] * size[1] <= self.limits.max_megapixels * 1e6:
-                    return np.asarray(to_rgb(image))
-        except Image.DecompressionBombError:
-            raise RefusedError(413, f"an image has at most {self.limits.max_megapixels:g} megapixels") from None
-        except Image.UnidentifiedImageError:
-            raise RefusedError(415, f"the upload is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from None
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's decoders raise what they please on garbage
-            logger.info("undecodable upload: %s: %s", type(error).__name__, error)
-            raise RefusedError(400, "the image is damaged or cut off") from None
-        raise RefusedError(413, f"the image has {size[0]} x {size[1]} pixels, more than {self.limits.max_megapixels:g} "
-                                "megapixels")
 
     def _feature(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from ppcls_ise.gallery import Gallery
 from ppcls_ise.gallery.files import current_generation, locked, next_id, write_gallery
-from ppcls_ise.gallery.gallery import KINDS
+from ppcls_ise.gallery.index import KINDS
 from ppcls_ise.images.reading import file_digest
 
 DIMENSION = 16
