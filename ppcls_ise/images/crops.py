@@ -12,12 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL
-from numpy.typing import NDArray
 
 from ..errors import ISEError
 from ..files import replacing
 from .listing import ImageList
-from .reading import shown, threaded
+from .reading import Pixels, shown, threaded
 
 __all__ = ["Crops", "make_crops"]
 
@@ -26,7 +25,6 @@ DEFAULT_FOLDER = os.path.join("~", ".cache", "ppcls_ise")
 CACHE_FORMAT = 1
 _GB = 1e9
 
-Pixels = NDArray[np.uint8]
 Read = Callable[[str], Pixels]
 Log = Callable[[str], None]
 Progress = Callable[[Iterable[Any]], Iterable[Any]]

@@ -15,16 +15,18 @@ from PIL import Image, ImageOps
 
 from ..errors import ISEError
 
-__all__ = ["file_digest", "read_image", "shown", "threaded", "to_rgb"]
+__all__ = ["Pixels", "file_digest", "read_image", "shown", "threaded", "to_rgb"]
 
 ADVICE = "; repair it, take it out of the folder, or set on_bad_image: skip in the data set"
 _ROTATION = 0x0112  # EXIF tag
 
+#: uint8; of an image [H, W, 3] in RGB.
+Pixels = NDArray[np.uint8]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def read_image(path: str) -> NDArray[np.uint8]:
+def read_image(path: str) -> Pixels:
     """Decode an image file.
 
     Grey, palette and CMYK images become RGB, 16-bit ones keep their upper 8 bits, an EXIF rotation is applied, and

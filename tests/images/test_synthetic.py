@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ppcls_ise.cli import synthetic as tool
-from ppcls_ise.images import synthetic
-from ppcls_ise.images.synthetic import SyntheticConfig, make_synthetic
+from ppcls_ise.images.synthetic import SyntheticConfig, make_synthetic, writing
+from ppcls_ise.images.synthetic.camera import make_camera
 
 REPO = Path(__file__).resolve().parents[2]
 FOLDERS = ("bounding_box_train", "query", "bounding_box_test")
@@ -87,7 +87,7 @@ def test_other_seed_other_images(made, tmp_path):
 
 def test_complete_set_is_kept(made, monkeypatch):
     root, manifest = made
-    monkeypatch.setattr(synthetic, "_write", lambda *args: pytest.fail("drawn again"))
+    monkeypatch.setattr(writing, "_write", lambda *args: pytest.fail("drawn again"))
     assert make_synthetic(root, **SMALL) == manifest
 
 
@@ -129,14 +129,14 @@ def test_killed_run_leaves_no_half_set(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_at_once(made, tmp_path, monkeypatch):
-    root, write = tmp_path / "set", synthetic._write
+    root, write = tmp_path / "set", writing._write
 
     def second(*args):
-        monkeypatch.setattr(synthetic, "_write", write)
+        monkeypatch.setattr(writing, "_write", write)
         make_synthetic(root, **SMALL)  # another process is faster
         write(*args)
 
-    monkeypatch.setattr(synthetic, "_write", second)
+    monkeypatch.setattr(writing, "_write", second)
     make_synthetic(root, **SMALL)
     assert contents(root) == contents(made[0])
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
@@ -179,7 +179,7 @@ def test_same_person_is_nearer_within_a_camera(made):
 def test_cameras_differ_and_the_knob_makes_them_alike():
     def spread(strength):
         config = SyntheticConfig(camera_cast=strength)
-        gains = [synthetic.make_camera(np.random.default_rng(i), (32, 16), config).gains for i in range(6)]
+        gains = [make_camera(np.random.default_rng(i), (32, 16), config).gains for i in range(6)]
         return np.std(gains, axis=0).mean()
 
     assert spread(0) < 1e-9 < 0.02 < spread(1) < spread(2)
