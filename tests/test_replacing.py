@@ -3,6 +3,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -85,3 +86,11 @@ def test_a_kill_leaves_the_old_file_and_a_remainder_known_by_its_name(tmp_path):
     assert (tmp_path / "a.json").read_text() == "old"
     left, = set(os.listdir(tmp_path)) - {"a.json"}
     assert re.fullmatch(r"a\.json\.[0-9a-f]{8}\.new", left)
+
+
+def test_what_killed_writers_left_is_removed_when_it_is_old(tmp_path):
+    for name, age in (("a.0123abcd.new", 7200), ("a.0123abce.new", 60), ("b.0123abcd.new", 7200), ("a.new", 7200)):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    write(tmp_path / "a", "x")
+    assert set(os.listdir(tmp_path)) == {"a", "a.0123abce.new", "b.0123abcd.new", "a.new"}

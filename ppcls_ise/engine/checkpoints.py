@@ -43,18 +43,19 @@ def wrap_save_model(default: Callable) -> Callable:
                    prefix: str = "ppcls", **options: Any) -> None:
         if dist.get_rank() != 0:
             return
-        run = run_of(net)
+        run, best = run_of(net), run_of(net).best_metric
         if prefix == BEST:
             # Of equal epochs the first is the best, here and in the tables. PaddleClas's develop would save the last.
-            if metric_info["metric"] <= run.best_metric:
+            if metric_info["metric"] <= best:
                 return
-            run.best_metric = metric_info["metric"]
+            best = metric_info["metric"]
 
         def write(folder: str) -> None:
             with naming(folder, model_path):
                 default(net, optimizer, metric_info, folder, *arguments, prefix=prefix, **options)
 
-        save_whole(write, model_path, prefix, run.state_dict(metric_info["epoch"]))
+        save_whole(write, model_path, prefix, {**run.state_dict(metric_info["epoch"]), "best_metric": best})
+        run.best_metric = best  # only now: a save that failed is tried again at the next figure as good
 
     return save_model
 

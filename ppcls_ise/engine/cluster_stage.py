@@ -30,7 +30,7 @@ class Clustered(NamedTuple):
     labels: NDArray[np.int64]  #: [N], clusters 0..K-1, -1 is an outlier
     centroids: NDArray[np.float32]  #: [K, D], unit rows in label order
     kept: dict[str, float]  #: for the next clustering of the run, and for a checkpoint: :func:`state_of`
-    figures: dict[str, float]  #: what the clustering tells of itself
+    figures: dict[str, float]  #: what the clustering reports of itself
 
 
 def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, names: Sequence[str],

@@ -51,7 +51,7 @@ def require_same_images(images: ImageList) -> None:
     if len(set(map(tuple, lists))) > 1:
         counts = ", ".join(str(count) for count, _ in lists)
         raise ISEError(f"the processes see different training images ({counts} of them); each machine needs the same "
-                       "files, readable by all (tools/check_data.py on each tells which are not)")
+                       "files, readable by all (tools/check_data.py on each lists those that are not)")
 
 
 def share_out(model: nn.Layer, rows: int) -> None:

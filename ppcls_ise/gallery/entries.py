@@ -22,7 +22,7 @@ def listed_entries(settings: IndexSettings) -> list[Entry]:
     """Entries that a config names: ``path`` relative to ``image_root``, ``pid``, ``camid`` and what else.
 
     ``data_file`` is a list of lines with ``columns`` between ``delimiter``, or ``.jsonl`` with an object a line.
-    Without one it is every image below ``image_root``, and ``pattern`` says what its name tells.
+    Without one it is every image below ``image_root``, and ``pattern`` says what is in its name.
 
     Raises:
         ISEError: for a missing folder or list, or a line that does not fit.

@@ -7,13 +7,21 @@ import os
 import sys
 from collections.abc import Iterator
 
-__all__ = ["HOME_VARIABLE", "HostError", "activate"]
+__all__ = ["HOME_VARIABLE", "VERSIONS", "HostError", "activate", "version"]
 
 HOME_VARIABLE = "PADDLECLAS_HOME"
 _WAYS_OUT = (
     "Either:\n"
     "  1. pip install --no-deps paddleclas==2.4.2     (the newest wheel with PaddleClas's engine), or\n"
     f"  2. clone PaddleClas (release/2.5 or develop) and set {HOME_VARIABLE} to the checkout.")
+
+
+#: Of PaddleClas, the newest first, each with a file that it has and the versions before it do not. Nothing in ``ppcls``
+#: says which version it is.
+_MARKS = {"develop": "arch/backbone/legendary_models/pp_hgnet_v2.py",
+          "release/2.5": "arch/backbone/model_zoo/convnext.py",
+          "2.4.2": "engine/engine.py"}
+VERSIONS = tuple(_MARKS)
 
 
 class HostError(ImportError):
@@ -62,3 +70,13 @@ def _folder_of(package: str, levels: int) -> str | None:
         return None
     folder = list(spec.submodule_search_locations)[0]
     return os.path.dirname(folder) if levels == 2 else folder
+
+
+def version() -> str:
+    """Which of :data:`VERSIONS` PaddleClas is, or is nearest to.
+
+    Raises:
+        HostError: as :func:`activate` does.
+    """
+    folder = os.path.join(activate(), "ppcls")
+    return next(name for name, file in _MARKS.items() if os.path.isfile(os.path.join(folder, *file.split("/"))))

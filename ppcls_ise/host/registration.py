@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+from types import ModuleType
+from typing import Any
 
 from .bridges import refuse_crash, stand_in_for_visualdl
-from .find import activate
+from .find import HostError, activate
 from .table import TABLE, Row, resolve
 
 __all__ = ["register"]
@@ -28,16 +30,21 @@ def register() -> None:
 
     # PaddleClas's logger fails until the Engine gives it a file; a model may be built without an Engine.
     init_logger()
-    for row in TABLE:
-        if row.kind != "used" and not row.target.startswith("visualdl:"):
-            _put(row)
+    rows = [row for row in TABLE if row.kind != "used" and not row.target.startswith("visualdl:")]
+    # All or nothing: whoever removes the reason of a failure and tries again must not wrap what is wrapped.
+    for place, name, ours in list(map(_replacement, rows)):
+        if ours is not None:
+            setattr(place, name, ours)
 
 
-def _put(row: Row) -> None:
+def _replacement(row: Row) -> tuple[ModuleType, str, Any]:
+    """(module of theirs, name in it, what is to be there); None for a target of another version."""
     module, _, name = row.target.partition(":")
-    place, ours = importlib.import_module(module), resolve(row.ours)
-    if row.kind == "wrapped":
-        if not hasattr(place, name):
-            return  # of another version, see row.versions
-        ours = ours(getattr(place, name))
-    setattr(place, name, ours)
+    place = importlib.import_module(module)
+    try:
+        ours = resolve(row.ours)
+    except (ImportError, AttributeError) as error:
+        raise HostError(f"{row.target} cannot be {row.kind} by {row.ours}: {error}") from error
+    if row.kind != "wrapped":
+        return place, name, ours
+    return place, name, ours(getattr(place, name)) if hasattr(place, name) else None

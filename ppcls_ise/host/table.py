@@ -9,9 +9,9 @@ import importlib
 import inspect
 from typing import Any, Literal
 
-__all__ = ["TABLE", "Row", "broken", "resolve"]
+from .find import VERSIONS, version
 
-ALL = "2.4.2, release/2.5, develop"
+__all__ = ["TABLE", "Row", "broken", "resolve"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,29 +26,31 @@ class Row:
             nothing is put there, but something that is no public interface is relied upon, at run time.
         ours: ``module:name`` of ours: what is put there, or who relies on it.
         why: what would be missing without it.
-        versions: of PaddleClas that have the target, or need the row; other versions may lack the target.
-        mentions: texts that the source of the target holds as long as ours fits it: parameters, attributes.
+        versions: of PaddleClas that have it; in the others the target is not there, or does not say ``mentions``.
+        mentions: texts that the source of the target (of its module, where a name is added) holds as long as ours fits
+            it: parameters, attributes, how names are looked up.
     """
 
     target: str
     kind: Literal["added", "wrapped", "replaced", "used"]
     ours: str
     why: str
-    versions: str = ALL
+    versions: tuple[str, ...] = VERSIONS
     mentions: tuple[str, ...] = ()
 
 
-def _added(module: str, ours: str, *names: str) -> list[Row]:
-    return [Row(f"{module}:{name}", "added", f"ppcls_ise.{ours}:{name}", "PaddleClas builds it by its name in a config")
-            for name in names]
+def _added(module: str, ours: str, looked_up: str, *names: str) -> list[Row]:
+    return [Row(f"{module}:{name}", "added", f"ppcls_ise.{ours}:{name}", "PaddleClas builds it by its name in a config",
+                mentions=(looked_up,) if looked_up else ()) for name in names]
 
 
 TABLE: tuple[Row, ...] = (
-    *_added("ppcls.arch", "arch.model", "ISEModel"),
-    *_added("ppcls.loss", "loss", "ClusterContrastLoss", "LabelPreservingLoss"),
-    *_added("ppcls.data", "data", "ReIDImages", "UnlabeledFolder", "PseudoLabelSampler"),
-    *_added("ppcls.data.preprocess", "data", "ChannelJitter", "PadCrop", "RandomErase"),
-    *_added("ppcls.metric", "metric", "ReIDMetric"),
+    *_added("ppcls.arch", "arch.model", "getattr(mod, model_type)", "ISEModel"),
+    *_added("ppcls.loss", "loss", "eval(name)(**param)", "ClusterContrastLoss", "LabelPreservingLoss"),
+    *_added("ppcls.data", "data", "eval(dataset_name)", "ReIDImages", "UnlabeledFolder"),
+    *_added("ppcls.data", "data", "eval(sampler_name)", "PseudoLabelSampler"),
+    *_added("ppcls.data.preprocess", "data", "", "ChannelJitter", "PadCrop", "RandomErase"),  # see create_operators
+    *_added("ppcls.metric", "metric", "eval(metric_name)", "ReIDMetric"),
     Row("ppcls.engine.train:train_epoch_ise", "added", "ppcls_ise.engine.train_ise:train_epoch_ise",
         "Global.train_mode: ise calls it, one epoch at a time"),
     Row("ppcls.data:DataLoader", "wrapped", "ppcls_ise.data.loader:wrap_data_loader",
@@ -67,7 +69,7 @@ TABLE: tuple[Row, ...] = (
     Row("ppcls.engine.engine:load_dygraph_pretrain", "wrapped", "ppcls_ise.engine.checkpoints:wrap_load_pretrained",
         "the engine has imported the same function by name", mentions=("model,", "path")),
     Row("ppcls.engine.engine:train_epoch", "wrapped", "ppcls_ise.host.bridges:wrap_train_epoch",
-        "it knows one epoch function and no Global.train_mode", versions="2.4.2, release/2.5"),
+        "it knows one epoch function and no Global.train_mode", versions=("2.4.2", "release/2.5")),
     Row("ppcls.engine.train.train:update_loss", "replaced", "ppcls_ise.host.bridges:update_loss",
         "2.4.2 reads scalars as x.numpy()[0], which fails on the 0-D tensors of paddle >= 2.5",
         mentions=("trainer, loss_dict, batch_size",)),
@@ -76,6 +78,21 @@ TABLE: tuple[Row, ...] = (
     Row("visualdl:LogWriter", "replaced", "ppcls_ise.host.bridges:NoLogWriter",
         "the engine imports it even if nothing is to be written; only where VisualDL is not installed"),
     # What is used at run time.
+    Row("ppcls.data:create_operators", "used", "ppcls_ise.data.datasets:ReIDImages",
+        "data sets build the transforms of a config, ours among PaddleClas's",
+        mentions=("getattr(preprocess, op_name)",)),
+    Row("ppcls.engine.engine:Engine", "used", "ppcls_ise.engine.train_ise:train_epoch_ise",
+        "the engine looks up its epoch function by Global.train_mode", versions=("develop",),
+        mentions=('"train_epoch_" + self.train_mode',)),
+    Row("ppcls.arch:RecModel", "used", "ppcls_ise.arch.model:ISEModel",
+        "the model is PaddleClas's, with its parameter names; backbone and neck are built by it",
+        mentions=("self.backbone =", "self.neck =", "config['Neck']", "'BackboneStopLayer'")),
+    Row("ppcls.engine.engine:Engine", "used", "ppcls_ise.engine.run:run_of",
+        "the attribute ise_run is put on its model: PaddleClas hands no more than that to what saves and loads",
+        mentions=("self.model",)),
+    Row("paddle.distributed.fleet.utils.hybrid_parallel_util:fused_allreduce_gradients", "used",
+        "ppcls_ise.distributed.global_batch:average_gradients", "averages gradients after the last BatchNorm group",
+        mentions=("parameter_list", "hcg")),
     Row("ppcls.engine.engine:Engine", "used", "ppcls_ise.engine.train_ise:train_epoch_ise",
         "hooks read the engine's loaders, optimisers, meters and writer",
         mentions=("self.train_dataloader ", "self.optimizer", "self.output_info", "self.vdl_writer",
@@ -86,11 +103,11 @@ TABLE: tuple[Row, ...] = (
         " ours follows it", mentions=("engine.optimizer[i].clear_grad()",)),
     Row("ppcls.engine.train.train:train_epoch", "used", "ppcls_ise.host.bridges:forget_batches",
         "develop keeps its iterator over epochs: it would go on with the batches of the old pseudo labels",
-        versions="develop", mentions=("engine.train_dataloader_iter",)),
+        versions=("develop",), mentions=("engine.train_dataloader_iter",)),
     Row("ppcls.engine.engine:Engine", "used", "ppcls_ise.host.bridges:loss_scaler",
         "the state of AMP's loss scaler belongs to a checkpoint", mentions=("self.scaler",)),
     Row("ppcls.engine.engine:Engine", "used", "ppcls_ise.host.bridges:update_freq",
-        "2.4.2 knows no gradient accumulation", versions="release/2.5, develop", mentions=("self.update_freq",)),
+        "2.4.2 knows no gradient accumulation", versions=("release/2.5", "develop"), mentions=("self.update_freq",)),
     Row("ppcls.utils.logger:init_logger", "used", "ppcls_ise.host.bridges:naming",
         "the line of a save names the place it writes to, which is not the final one", mentions=("name='ppcls'",)),
     Row("ppcls.utils.config:AttrDict", "used", "ppcls_ise.host.bridges:attribute_dict",
@@ -98,9 +115,13 @@ TABLE: tuple[Row, ...] = (
     Row("paddle:DataParallel", "used", "ppcls_ise.host.bridges:average_gradients_ourselves",
         "with a feature cache the gradients may be averaged after the last group only",
         mentions=("self.grad_need_sync", "self._layers")),
+    Row("paddle:DataParallel", "used", "ppcls_ise.distributed.processes:unwrap", "the model inside it",
+        mentions=("self._layers",)),
     Row("paddle.nn.layer.norm:_BatchNormBase", "used", "ppcls_ise.arch.bn_groups:GroupStatistics",
         "groups of one step weigh alike in the running statistics",
         mentions=("self._momentum", "self._mean", "self._variance", "self._epsilon")),
+    Row("paddle.nn.layer.norm:_BatchNormBase", "used", "ppcls_ise.engine.parallel:average_statistics",
+        "running statistics are made equal on all processes", mentions=("self._mean", "self._variance")),
     Row("paddle.distributed.parallel:_print_modified_flags", "used", "ppcls_ise.host.bridges:silence_flags",
         "it lists flags that Paddle itself has set"),
 )
@@ -117,21 +138,24 @@ def resolve(place: str) -> Any:
 
 
 def broken(row: Row) -> str | None:
-    """What of a row no longer holds on the host that is installed; None if all does.
+    """What of a row does not hold on the PaddleClas that is installed; None if all does.
 
-    To be asked before :func:`ppcls_ise.host.register`, or for rows whose target it leaves alone.
+    To be asked before :func:`ppcls_ise.host.register`, which changes the targets.
     """
-    place = f"{row.target} ({row.kind} by {row.ours}: {row.why})"
-    if row.kind == "added":
-        module = importlib.import_module(row.target.partition(":")[0])
-        return None if inspect.ismodule(module) else f"{place}: there is no such module"
+    missing = _missing(row)
+    if (missing is None) == (version() in row.versions):
+        return None
+    return (f"{row.target} ({row.kind} by {row.ours}: {row.why}): "
+            + (missing or f"it is in {version()} as well, of which the table says it is not"))
+
+
+def _missing(row: Row) -> str | None:
     try:
-        target = resolve(row.target)
+        module = importlib.import_module(row.target.partition(":")[0])
+        target = module if row.kind == "added" else inspect.unwrap(resolve(row.target))
     except (ImportError, AttributeError) as error:
-        return None if row.versions != ALL else f"{place}: {error}"
-    source = inspect.getsource(inspect.unwrap(target)) if row.mentions else ""
-    source = " ".join(source.split())
-    missing = [text for text in row.mentions if text not in source]
-    if missing and row.versions == ALL:
-        return f"{place}: its source no longer says {missing[0]!r}"
-    return None
+        return str(error)
+    # Blanks and kinds of quotation marks are a matter of taste.
+    source = " ".join(inspect.getsource(target).split()).replace('"', "'") if row.mentions else ""
+    gone = [text for text in row.mentions if text.replace('"', "'") not in source]
+    return f"its source no longer says {gone[0]!r}" if gone else None

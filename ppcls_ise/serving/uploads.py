@@ -1,4 +1,4 @@
-"""An uploaded file becomes pixels, or the client is told why not."""
+"""An uploaded file becomes pixels, or the client learns why not."""
 from __future__ import annotations
 
 import io
@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 
 def decode(data: bytes, max_megapixels: float) -> NDArray[np.uint8]:
-    """uint8 [h, w, 3] RGB of an upload; what it is, its content tells.
+    """uint8 [h, w, 3] RGB of an upload; what it is, is seen from its content.
 
     Raises:
         RefusedError: if it is empty, no image of a known format, cut off, or has too many pixels.

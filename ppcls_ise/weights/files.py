@@ -94,6 +94,8 @@ def write_state(path: str, state: State) -> None:
     if suffix not in _WRITERS:
         raise ISEError(f"{path}: weights are written as {', '.join(_WRITERS)}")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    if suffix in _NEEDS:
+        _optional(_NEEDS[suffix], path)  # a message names the file that is meant, not the one written before it
     contiguous = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in state.items()}
     with replacing(path) as new:
         _WRITERS[suffix](new, contiguous)
@@ -122,6 +124,9 @@ def _write_safetensors(path: str, state: State) -> None:
 _WRITERS: dict[str, Callable[[str, State], None]] = {
     ".pdparams": _write_pdparams, ".pth": _write_torch, ".pt": _write_torch, ".npz": _write_npz,
     ".safetensors": _write_safetensors}
+
+
+_NEEDS = {".pdparams": "paddle", ".pth": "torch", ".pt": "torch", ".safetensors": "safetensors.numpy"}
 
 
 def _optional(module: str, path: str) -> Any:

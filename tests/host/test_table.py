@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from ppcls_ise.host.find import VERSIONS, version
 from ppcls_ise.host.table import TABLE, Row, broken, resolve
 from tests.helpers import ROOT
 
@@ -28,6 +29,10 @@ def complaints():
     return dict(zip(TABLE, ast.literal_eval(result.stdout.split("rows: ")[-1])))
 
 
+def test_the_version_is_one_of_the_three():
+    assert version() in VERSIONS
+
+
 @pytest.mark.parametrize("row", TABLE, ids=name)
 def test_the_row_holds_on_this_host(row, complaints):
     assert complaints[row] is None, complaints[row]
@@ -41,7 +46,7 @@ def test_the_row_is_done(row):
         pytest.skip("VisualDL is installed")
     if row.kind == "wrapped":
         if not hasattr(place, target):
-            pytest.skip(f"only in {row.versions}")
+            pytest.skip(f"only in {', '.join(row.versions)}")
         # The replacement is a function that was made in our wrapper.
         assert getattr(place, target).__code__ in ours.__code__.co_consts
     else:
@@ -53,15 +58,39 @@ def test_who_relies_on_it_exists(row):
     assert callable(resolve(row.ours))
 
 
+ELSEWHERE = tuple(name for name in VERSIONS if name != version())
+
+
 @pytest.mark.parametrize("row, complaint", [
     (Row("ppcls.utils.save_load:save_models", "wrapped", "a:b", "why"), "has no attribute 'save_models'"),
     (Row("ppcls.no_such_module:save_model", "wrapped", "a:b", "why"), "No module named 'ppcls.no_such_module'"),
     (Row("ppcls.utils.config:AttrDict", "used", "a:b", "why", mentions=("deepcopies",)), "no longer says 'deepcopies'"),
-    (Row("ppcls.utils.config:AttrDict", "used", "a:b", "why", versions="2.4.2", mentions=("deepcopies",)), None),
-    (Row("ppcls.utils.config:Attr", "used", "a:b", "why", versions="develop"), None)])
+    (Row("ppcls.utils.config:AttrDict", "used", "a:b", "why", (version(),), ("deepcopies",)), "no longer says"),
+    (Row("ppcls.utils.config:AttrDict", "used", "a:b", "why", ELSEWHERE, ("deepcopies",)), None),
+    (Row("ppcls.utils.config:Attr", "used", "a:b", "why", ELSEWHERE), None),
+    (Row("ppcls.utils.config:AttrDict", "used", "a:b", "why", ELSEWHERE), f"it is in {version()} as well"),
+    (Row("ppcls.arch:Other", "added", "a:b", "why", mentions=("looked_up(name)",)), "no longer says")])
 def test_a_row_that_no_longer_holds_is_named(row, complaint):
     found = broken(row)
     assert (found is None) if complaint is None else (complaint in found and row.target in found and "why" in found)
+
+
+def test_a_registration_that_failed_can_be_tried_again():
+    code = ("import ppcls_ise, ppcls_ise.host.registration as registration\n"
+            "resolve, failed = registration.resolve, []\n"
+            "def first(place):\n"
+            "    if place.endswith('wrap_load_pretrained') and not failed:\n"
+            "        failed.append(place); raise ImportError('no faiss')\n"
+            "    return resolve(place)\n"
+            "registration.resolve = first\n"
+            "try: ppcls_ise.register()\n"
+            "except ImportError as error: print('error:', error)\n"
+            "ppcls_ise.register()\n"
+            "import ppcls.utils.save_load as save_load\n"
+            "print('once:', not hasattr(save_load.save_model.__wrapped__, '__wrapped__'))")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "error: ppcls.utils.save_load:load_dygraph_pretrain cannot be wrapped by" in result.stdout, result.stderr
+    assert "once: True" in result.stdout
 
 
 def test_nobody_else_puts_something_in_the_place_of_a_name():
