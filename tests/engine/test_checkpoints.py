@@ -109,6 +109,24 @@ def test_of_equal_epochs_the_first_is_the_best_model(tmp_path):
     assert kept == [1, 1, 1, 4, 4]
 
 
+def test_a_best_model_that_could_not_be_saved_is_tried_again(tmp_path, monkeypatch):
+    from ppcls.utils import save_load
+
+    model = paddle.nn.Linear(3, 2)
+    optimizer = paddle.optimizer.Adam(parameters=model.parameters())
+
+    def save(epoch):
+        save_load.save_model(model, [optimizer], {"metric": 0.5, "epoch": epoch}, str(tmp_path), prefix="best_model")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.np, "savez", lambda *a, **b: (_ for _ in ()).throw(OSError("no space left")))
+        with pytest.raises(OSError, match="no space"):
+            save(1)
+    save(2)
+    assert int(checkpoints.read_run_state(str(tmp_path / "best_model"))["epoch"]) == 2
+    assert run_of(model).best_metric == 0.5
+
+
 class Killed(BaseException):
     """What a kill does to the function it meets: nothing after it happens."""
 
