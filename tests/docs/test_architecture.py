@@ -88,6 +88,27 @@ def test_the_walk_names_what_is_there(name):
     raise AssertionError(name)
 
 
+def changes_path(tree):
+    """Whether a program changes sys.path, by a call, an assignment or a slice."""
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.func.value] if (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)) else []
+        for target in targets:
+            if ast.unparse(target).split("[")[0] == "sys.path":
+                return True
+    return False
+
+
+def test_only_shims_change_the_path_and_they_are_a_few_lines():
+    shims = {path for folder in ("tools", "deploy/python", "deploy/serving") for path in (ROOT / folder).glob("*.py")}
+    for path in shims:
+        assert changes_path(ast.parse(path.read_text())) and len(path.read_text().splitlines()) < 20, path
+    others = {path for folder in ("ppcls_ise", "benchmarks", "docs", "tests", "test_tipc")
+              for path in (ROOT / folder).rglob("*.py") if "output" not in path.parts}
+    finder = PACKAGE / "host/find.py"  # makes ppcls importable, which is what a user asks it for
+    assert {path for path in others if changes_path(ast.parse(path.read_text()))} == {finder}
+
+
 def test_the_pictures_are_those_that_the_script_draws(tmp_path):
     runpy.run_path(str(ROOT / "docs/draw.py"))["main"](tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
