@@ -181,6 +181,50 @@ def test_no_cluster_of_any_clustering(cluster):
         cluster(np.eye(9, dtype=np.float32), name=BY_CAMERA)
 
 
+WRONG = """import dataclasses
+import numpy as np
+from ppcls_ise.clustering import Clustering, Clusters
+
+@dataclasses.dataclass(frozen=True)
+class Wrong(Clustering):
+    how: str
+
+    def prepare(self, features, cameras):
+        if self.how == "prepare":
+            raise ValueError("says no")
+        return features
+
+    def neighbours(self, features, cameras, rows):
+        return (np.zeros(1 if self.how == "rows" else rows.stop - rows.start),)
+
+    def assign(self, features, cameras, neighbours, kept):
+        labels = np.arange(len(features)) % 3
+        if self.how == "bug":
+            return {}["how"]
+        return Clusters(labels * 2 if self.how == "gap" else labels, figures={self.how: 99.0})
+"""
+
+
+@pytest.mark.parametrize("how, message", [
+    ("prepare", "says no"), ("rows", "neighbours must return a row for each of 100 images"),
+    ("gap", "labels must be 0..K-1 without gaps"), ("paths", "its figure 'paths' needs another name"),
+    ("clusters", "its figure 'clusters' needs another name"), ("purity", "its figure 'purity' needs another name")])
+def test_what_a_clustering_does_wrong_is_an_error_with_title_and_name(cluster, tmp_path, how, message):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    with pytest.raises(ISEError, match=rf"^\[Cluster\]\[Epoch 3\] Wrong: {message}"):
+        cluster(features(100), name=f"{tmp_path / 'wrong.py'}:Wrong", how=how)
+    assert not (tmp_path / "labels").exists()
+
+
+def test_figures_of_any_other_name_are_recorded_and_a_bug_keeps_its_traceback(cluster, tmp_path):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    for how in ("target", "record", "x"):
+        assert cluster(features(100), name=f"{tmp_path / 'wrong.py'}:Wrong", how=how)[1][how] == 99
+    with pytest.raises(KeyError, match="how") as caught:
+        cluster(features(100), name=f"{tmp_path / 'wrong.py'}:Wrong", how="bug")
+    assert str(caught.traceback[-1].path).endswith("wrong.py")
+
+
 def test_what_is_kept_lies_in_a_checkpoint():
     kept, ours, other = {"eps": 0.37, "joins": 12.0}, KReciprocalDBSCAN(), ByCamera()
     state = {name: np.asarray(value) for name, value in state_of(ours, kept).items()}
