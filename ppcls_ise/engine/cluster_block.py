@@ -15,7 +15,7 @@ from ..config.fields import keys_of, read_block
 from ..config.keys import nearest
 from ..errors import ISEError
 
-__all__ = ["ClusterBlock", "clustering_of", "is_own"]
+__all__ = ["ClusterBlock", "clustering_of", "is_own", "kept_name"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +55,15 @@ def clustering_of(block: dict | None) -> tuple[Clustering, int]:
 def is_own(block: dict | None) -> bool:
     """Does a ``Cluster`` block name a clustering of the user's own, which need not be where the run is looked at?"""
     return ":" in _own_keys(block).name
+
+
+def kept_name(block: dict | None) -> str:
+    """What a checkpoint calls the clustering of a ``Cluster`` block: its ``name``, without what a path needs not say.
+
+    Not by the class alone: two files may each have one of that name.
+    """
+    place, colon, wanted = _own_keys(block).name.rpartition(":")
+    return f"{os.path.normpath(place)}:{wanted}" if colon else wanted
 
 
 def _own_keys(block: dict | None) -> ClusterBlock:

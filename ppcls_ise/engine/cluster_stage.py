@@ -21,6 +21,7 @@ from ..files import replacing
 from ..finite import check_finite
 from ..images.reading import shown
 from ..metric.clusters import FIGURES
+from .cluster_block import kept_name
 
 __all__ = ["Clustered", "cluster_images", "kept_of", "state_of"]
 
@@ -82,16 +83,18 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
     return on_first_process(rest)
 
 
-def state_of(clustering: Clustering, kept: Mapping[str, float]) -> dict[str, float]:
-    """What a clustering keeps, as a part of a checkpoint's state; :func:`kept_of` gives it again."""
-    return {f"{KEPT}{type(clustering).__name__}.{name}": value for name, value in kept.items()}
+def state_of(block: dict | None, kept: Mapping[str, float]) -> dict[str, float]:
+    """What the clustering of a ``Cluster`` block keeps, as a part of a checkpoint's state; :func:`kept_of` gives it
+    again."""
+    return {f"{KEPT}{kept_name(block)}.{name}": value for name, value in kept.items()}
 
 
-def kept_of(clustering: Clustering, state: Mapping[str, Any]) -> dict[str, float]:
-    """What the last clustering of a run kept, from the state of its checkpoint; empty where that was another one."""
-    place = f"{KEPT}{type(clustering).__name__}."
+def kept_of(block: dict | None, state: Mapping[str, Any]) -> dict[str, float]:
+    """What the last clustering of a run kept, from the state of its checkpoint; empty where that was another one than
+    the ``Cluster`` block has."""
+    place = f"{KEPT}{kept_name(block)}."
     kept = {name.removeprefix(place): float(value) for name, value in state.items() if name.startswith(place)}
-    if "eps" in state and isinstance(clustering, KReciprocalDBSCAN):  # of the time when there was no other
+    if "eps" in state and kept_name(block) == KReciprocalDBSCAN.__name__:  # of the time when there was no other
         kept["eps"] = float(state["eps"])
     return kept
 

@@ -63,6 +63,8 @@ def test_eps_is_chosen_once_and_kept_whatever_the_config_says():
     again = KReciprocalDBSCAN("auto")(X, kept={"eps": 0.37})
     assert again.kept == {"eps": 0.37} and not again.lines
     np.testing.assert_array_equal(again.labels, KReciprocalDBSCAN(0.37)(X, kept={"eps": 0.9}).labels)
+    fixed = KReciprocalDBSCAN(0.37)(X)
+    assert fixed.kept == {} and fixed.figures == {"eps": 0.37}
     assert set(first.seconds) == {"jaccard", "eps", "dbscan"} and set(again.seconds) == {"jaccard", "dbscan"}
 
 
@@ -151,6 +153,14 @@ def test_what_a_clustering_may_give():
     parts = {"kept": {"a": np.float32(1)}, "figures": {"b": 2, "c": np.int64(3)}, "lines": ["x"], "seconds": {"d": 1.0}}
     assert Returning(**with_parts(**parts))(X).figures == parts["figures"]
     assert (Returning(**labels_of(lambda n: n * 0 - 1))(X).labels == -1).all()
+
+
+def test_advice_of_a_derived_class_that_records_no_eps():
+    class Derived(KReciprocalDBSCAN):
+        def assign(self, features, cameras, neighbours, kept):
+            return Clusters(np.full(len(features), -1))
+
+    assert "Cluster block" in Derived().advice(X, None, (np.zeros((301, 30), np.int32),), Derived()(X))
 
 
 def test_a_bug_in_a_clustering_keeps_its_traceback_and_says_whose_it_is():

@@ -3,7 +3,6 @@ import types
 import numpy as np
 import pytest
 
-from ppcls_ise.clustering import KReciprocalDBSCAN
 from ppcls_ise.config import load_config
 from ppcls_ise.engine import prepare_config
 from ppcls_ise.engine import progress as progress_module
@@ -53,7 +52,7 @@ def test_clusters_are_those_of_the_run(people, tmp_path):
 
     by_itself = clustered()
     (tmp_path / "latest.pdparams").touch()
-    np.savez(tmp_path / "latest.ise.npz", **state_of(KReciprocalDBSCAN(), {"eps": 0.3}))
+    np.savez(tmp_path / "latest.ise.npz", **state_of(None, {"eps": 0.3}))
     kept = clustered(f"Global.pretrained_model={tmp_path / 'latest'}")
     assert kept.kept == {"eps": 0.3} != by_itself.kept
     np.testing.assert_array_equal(kept.labels, clustered("Cluster.eps=0.3").labels)
