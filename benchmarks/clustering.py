@@ -15,6 +15,7 @@ prints a markdown table:
                 and what it disagrees on: labels, and the largest difference of a distance
 """
 import argparse
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -94,35 +95,26 @@ def measured(function):
 
 def run_part(part, folder, eps, method, probes):
     """One part in this process; its numbers as a dict, its arrays into ``folder``."""
-    from ppcls_ise.clustering import (
-        cluster_centroids,
-        dbscan,
-        jaccard_distance,
-        near_pairs,
-        nearest_neighbours,
-        neighbour_recall,
-        pseudo_labels,
-    )
-    small, _ = make_features(400, 32)
-    cluster_centroids(small, pseudo_labels(small, eps))  # compiles
-    nearest_neighbours(make_features(3000, 32)[0], K1, method="ivf")
+    from ppcls_ise.clustering import KReciprocalDBSCAN, cluster_centroids, jaccard_distance, neighbour_recall
+    searching = KReciprocalDBSCAN(eps, MIN_SAMPLES, K1, K2, method, probes)
+    clustering = dataclasses.replace(searching, search="exact")  # does not measure the recall of what it is given
+    small, smallest_for_ivf = make_features(400, 32)[0], make_features(3000, 32)[0]
+    cluster_centroids(small, clustering(small).labels)  # compiles
+    dataclasses.replace(searching, search="ivf").neighbours(smallest_for_ivf, None, slice(0, 3000))
     x = np.load(folder / "x.npy")
     if part == "search":
-        neighbours, seconds, busy, peak = measured(lambda: nearest_neighbours(x, K1, method=method, probes=probes))
+        (neighbours,), seconds, busy, peak = measured(lambda: searching.neighbours(x, None, slice(0, len(x))))
         np.save(folder / "neighbours.npy", neighbours)
         recall = neighbour_recall(x, neighbours) if method == "ivf" else 1.0
         return {"search": seconds, "search cpu": busy, "search MB": peak, "recall": recall}
     if part == "rest":
         neighbours = np.load(folder / "neighbours.npy")
-        distance, jaccard, busy, peak = measured(
-            lambda: near_pairs(x, eps, K1, K2, neighbours))
-        labels, density, busier, more = measured(lambda: dbscan(distance, eps, MIN_SAMPLES))
-        _, centroids, busiest, most = measured(lambda: cluster_centroids(x, labels))
+        clusters, _, busy, peak = measured(lambda: clustering.assign(x, None, (neighbours,), {}))
+        labels = clusters.labels
+        _, centroids, busier, more = measured(lambda: cluster_centroids(x, labels))
         np.save(folder / "labels.npy", labels)
-        graph = sum(part.nbytes for part in (distance.distances.data, distance.distances.indices,
-                                             distance.distances.indptr)) / 2 ** 20
-        return {"Jaccard": jaccard, "DBSCAN": density, "centroids": centroids, "rest cpu": busy + busier + busiest,
-                "rest MB": max(peak, graph + more, graph + most),
+        return {"Jaccard": clusters.seconds["jaccard"], "DBSCAN": clusters.seconds["dbscan"], "centroids": centroids,
+                "rest cpu": busy + busier, "rest MB": max(peak, more),
                 "clusters": int(labels.max() + 1), "outliers": int((labels < 0).sum()),
                 "ARI": agreement(labels, np.load(folder / "owner.npy"))}
     (full, labels), seconds, _, peak = measured(lambda: dense_program(x, eps))
@@ -183,7 +175,7 @@ def main():
     parser.add_argument("--n", type=int, nargs="+", default=[3000, 6000, 12936], help="images of each set")
     parser.add_argument("--dim", type=int, default=2048, help="feature dimensions")
     parser.add_argument("--eps", type=float, default=0.5)
-    parser.add_argument("--method", default="exact", help="of nearest_neighbours: exact, faiss, paddle, ivf")
+    parser.add_argument("--method", default="exact", help="Cluster.search: exact, faiss, paddle, ivf")
     parser.add_argument("--probes", type=int, default=256, help="of ivf: cells searched an image")
     parser.add_argument("--dense-to", type=int, default=6000, help="largest set for the dense program")
     parser.add_argument("--scratch", default=None, help="folder for the features (default: the system's)")

@@ -25,7 +25,7 @@ __all__ = ["KReciprocalDBSCAN"]
 class KReciprocalDBSCAN(Clustering):
     """Nearest neighbours, k-reciprocal Jaccard distance, DBSCAN; cameras take no part.
 
-    What it keeps: ``eps``. What else it records: ``recall`` of an approximate search.
+    What it keeps: an ``eps`` that it chose. What it records: ``eps``, and ``recall`` of an approximate search.
 
     Attributes:
         eps: DBSCAN's radius in Jaccard distance, in (0, 1), or ``auto``: chosen at the first clustering
@@ -82,10 +82,13 @@ class KReciprocalDBSCAN(Clustering):
             lines.append(f"Cluster.eps auto: {eps}, kept from now on")
         with timed(seconds, "dbscan"):
             labels = dbscan(near, eps, self.min_samples)
-        return Clusters(labels, {"eps": eps}, {"eps": eps, **figures}, lines, seconds)
+        # A fixed eps is not kept: a run that goes on from this one with auto shall choose.
+        return Clusters(labels, {"eps": eps} if self.eps == "auto" else {}, {"eps": eps, **figures}, lines, seconds)
 
     def advice(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
                neighbours: tuple[NDArray[Any], ...], clusters: Clusters) -> str:
         """Quantiles of the distances, and an eps that gives clusters."""
+        if "eps" not in clusters.figures:  # of a derived class that has an assign of its own
+            return super().advice(features, cameras, neighbours, clusters)
         distance = jaccard_distance(features, self.k1, self.k2, neighbours[0])  # not cut at eps
-        return eps_advice(distance, clusters.kept["eps"], self.min_samples)
+        return eps_advice(distance, clusters.figures["eps"], self.min_samples)

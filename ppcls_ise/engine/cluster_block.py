@@ -4,16 +4,18 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
-from types import ModuleType
+import typing
+from types import ModuleType, SimpleNamespace
 
 from ..clustering import CLUSTERINGS, Clustering
 from ..config.fields import keys_of, read_block
 from ..config.keys import nearest
 from ..errors import ISEError
 
-__all__ = ["ClusterBlock", "clustering_of", "is_own"]
+__all__ = ["ClusterBlock", "clustering_of", "is_own", "kept_name"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,16 +43,27 @@ def clustering_of(block: dict | None) -> tuple[Clustering, int]:
         The clustering, and the epochs between two.
 
     Raises:
-        ISEError: for a clustering that is not there or is none, an unknown key, or a value out of range.
+        ISEError: for a clustering that is not there or is none, a class that cannot be read from a block, an unknown
+            key, or a value out of range.
     """
     own = _own_keys(block)
     kind = _find(own.name)
+    _check_fields(kind, own.name)
     return read_block(kind, block, "Cluster", _keys_of_others(kind), keys_of(ClusterBlock)), own.interval
 
 
 def is_own(block: dict | None) -> bool:
     """Does a ``Cluster`` block name a clustering of the user's own, which need not be where the run is looked at?"""
     return ":" in _own_keys(block).name
+
+
+def kept_name(block: dict | None) -> str:
+    """What a checkpoint calls the clustering of a ``Cluster`` block: its ``name``, without what a path needs not say.
+
+    Not by the class alone: two files may each have one of that name.
+    """
+    place, colon, wanted = _own_keys(block).name.rpartition(":")
+    return f"{os.path.normpath(place)}:{wanted}" if colon else wanted
 
 
 def _own_keys(block: dict | None) -> ClusterBlock:
@@ -65,9 +78,12 @@ def _keys_of_others(kind: type[Clustering]) -> dict[str, str]:
 
 
 def _find(name: str) -> type[Clustering]:
-    place, _, wanted = name.rpartition(":")
-    if not place:
+    place, colon, wanted = name.rpartition(":")
+    if not colon:
         return _registered(name)
+    if not place or not wanted:
+        raise ISEError(f"Cluster.name: {name!r} lacks the {'class' if place else 'file or module'}; write "
+                       "my_clustering.py:MyClass or package.module:MyClass")
     module = _file(place) if place.endswith(".py") else _module(place)
     kind = getattr(module, wanted, None)
     if kind is None:
@@ -85,6 +101,22 @@ def _find(name: str) -> type[Clustering]:
     return kind
 
 
+def _check_fields(kind: type[Clustering], name: str) -> None:
+    """Refuse fields whose keys somebody else reads, and annotations that say nothing."""
+    for key in keys_of(ClusterBlock):
+        if key in keys_of(kind):
+            raise ISEError(f"Cluster.name: {name} has a field {key}, but Cluster.{key} is a key of training itself; "
+                           "give the field another name")
+    for owner in kind.__mro__:
+        for key, annotation in inspect.get_annotations(owner).items():
+            try:  # each by itself: an error of all does not say of which
+                typing.get_type_hints(SimpleNamespace(__annotations__={key: annotation}),
+                                      vars(sys.modules[owner.__module__]), dict(vars(owner)))
+            except Exception as error:  # what is written there is Python, and can raise anything
+                raise ISEError(f"Cluster.name: the annotation {annotation!r} of {name}'s field {key} cannot be read "
+                               f"({type(error).__name__}: {error}); define or import what it names") from error
+
+
 def _registered(name: str) -> type[Clustering]:
     if name not in CLUSTERINGS:
         near = nearest(name, CLUSTERINGS)
@@ -100,6 +132,7 @@ def _is_clustering(value: object) -> bool:
 
 def _file(path: str) -> ModuleType:
     """The module of a file; run once in a process, as any module is."""
+    path = os.path.expanduser(path)
     known = f"clustering of {os.path.abspath(path)}"
     if known in sys.modules:
         return sys.modules[known]

@@ -39,7 +39,8 @@ class ClusterHook(Hook):
 
     def __init__(self, engine: Any):
         self.engine = engine
-        self.clustering, self.interval = clustering_of(engine.config.get("Cluster"))
+        self.block = engine.config.get("Cluster")
+        self.clustering, self.interval = clustering_of(self.block)
         self.head = unwrap(engine.model).head
         self.data_set = engine.train_dataloader.dataset
         require_same_images(self.data_set.list)
@@ -90,7 +91,7 @@ class ClusterHook(Hook):
         """``labels`` int64 [N], ``images`` (checksum of their names), ``kept.*``, and of the head ``centroids`` float32
         [K, D] and ``step``."""
         return {"labels": self.labels, "images": self.data_set.list.checksum(), "step": self.head.step,
-                "centroids": self.head.memory.centroids.numpy(), **state_of(self.clustering, self.kept)}
+                "centroids": self.head.memory.centroids.numpy(), **state_of(self.block, self.kept)}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what :meth:`state_dict` returned.
@@ -102,7 +103,7 @@ class ClusterHook(Hook):
             raise ISEError(f"Global.checkpoints is of a run on {len(state['labels'])} training images, other than the "
                            f"{len(self.data_set)} here; resume with the same images, or start from its weights with "
                            "Global.pretrained_model")
-        self.labels, self.kept = state["labels"], kept_of(self.clustering, state)
+        self.labels, self.kept = state["labels"], kept_of(self.block, state)
         self._start_epoch(state["centroids"], int(state["step"]))
 
     def _extract(self) -> paddle.Tensor:

@@ -1,8 +1,9 @@
 """Clustering as a stage of training: search on every process, the rest on the first; log and record."""
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 from ppcls.utils import logger
 
 from ..clustering import Clustering, Clusters, KReciprocalDBSCAN, cluster_centroids, timed
+from ..clustering.base import assigned, named, neighbours_of, prepared
 from ..clustering.features import Features, for_search
 from ..distributed.processes import gather_slices, on_every_process, on_first_process
 from ..errors import ISEError
 from ..files import replacing
 from ..finite import check_finite
 from ..images.reading import shown
+from ..metric.clusters import FIGURES
+from .cluster_block import kept_name
 
 __all__ = ["Clustered", "cluster_images", "kept_of", "state_of"]
 
@@ -52,45 +56,55 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
 
     Raises:
         ISEError: on every process, for NaN or Inf features (naming the images), where no cluster is found, and what
-            the clustering raises.
+            the clustering raises or returns in error.
     """
     taken = dict(seconds)
     host = features.numpy()
-    try:
+    with _titled(title):
         check_finite(host, name=lambda row: shown(names[row]))
-    except ISEError as error:
-        raise ISEError(f"{title} {error}") from error
     _warn_of_collapse(host, title)
     with timed(taken, "neighbours"):
-        prepared = clustering.prepare(host, cameras)
-        neighbours = _shared_search(clustering, for_search(features, host, prepared), cameras, title)
+        with _titled(title):
+            seen = prepared(clustering, host, cameras)
+        neighbours = _shared_search(clustering, for_search(features, host, seen), cameras, title)
 
     def rest() -> Clustered:
-        clusters = _assign(clustering, prepared, cameras, neighbours, kept, title)
+        with _titled(title):
+            clusters = _assign(clustering, seen, cameras, neighbours, kept, title)
         taken.update(clusters.seconds)
         with timed(taken, "centroids"):
             centroids = cluster_centroids(host, clusters.labels)
         _log(clusters.labels, title, taken)
-        _write(record, labels=clusters.labels, paths=np.array(names), **clusters.figures,
-               **{f"seconds_{part}": value for part, value in taken.items()})
+        _write(record, {"labels": clusters.labels, "paths": np.array(names), **clusters.figures,
+                        **{f"seconds_{part}": value for part, value in taken.items()}})
         return Clustered(clusters.labels, centroids, *({name: float(value) for name, value in numbers.items()}
                                                          for numbers in (clusters.kept, clusters.figures)))
 
     return on_first_process(rest)
 
 
-def state_of(clustering: Clustering, kept: Mapping[str, float]) -> dict[str, float]:
-    """What a clustering keeps, as a part of a checkpoint's state; :func:`kept_of` gives it again."""
-    return {f"{KEPT}{type(clustering).__name__}.{name}": value for name, value in kept.items()}
+def state_of(block: dict | None, kept: Mapping[str, float]) -> dict[str, float]:
+    """What the clustering of a ``Cluster`` block keeps, as a part of a checkpoint's state; :func:`kept_of` gives it
+    again."""
+    return {f"{KEPT}{kept_name(block)}.{name}": value for name, value in kept.items()}
 
 
-def kept_of(clustering: Clustering, state: Mapping[str, Any]) -> dict[str, float]:
-    """What the last clustering of a run kept, from the state of its checkpoint; empty where that was another one."""
-    place = f"{KEPT}{type(clustering).__name__}."
+def kept_of(block: dict | None, state: Mapping[str, Any]) -> dict[str, float]:
+    """What the last clustering of a run kept, from the state of its checkpoint; empty where that was another one than
+    the ``Cluster`` block has."""
+    place = f"{KEPT}{kept_name(block)}."
     kept = {name.removeprefix(place): float(value) for name, value in state.items() if name.startswith(place)}
-    if "eps" in state and isinstance(clustering, KReciprocalDBSCAN):  # of the time when there was no other
+    if "eps" in state and kept_name(block) == KReciprocalDBSCAN.__name__:  # of the time when there was no other
         kept["eps"] = float(state["eps"])
     return kept
+
+
+@contextlib.contextmanager
+def _titled(title: str) -> Iterator[None]:
+    try:
+        yield
+    except ISEError as error:
+        raise ISEError(f"{title} {error}") from error
 
 
 def _warn_of_collapse(features: NDArray[np.float32], title: str) -> None:
@@ -109,10 +123,8 @@ def _shared_search(clustering: Clustering, features: Features, cameras: NDArray[
     own = slice(*(min(rank * share, total) for rank in (dist.get_rank(), dist.get_rank() + 1)))
 
     def search() -> tuple[NDArray[Any], ...]:
-        try:
-            return tuple(map(np.asarray, clustering.neighbours(features, cameras, own)))
-        except (ImportError, ValueError) as error:
-            raise ISEError(f"{title} {error}") from error
+        with _titled(title):
+            return neighbours_of(clustering, features, cameras, own)
 
     found = on_every_process(search)
     return tuple(_gathered(array, share, total) for array in found)
@@ -127,15 +139,13 @@ def _gathered(array: NDArray[Any], share: int, total: int) -> NDArray[Any]:
 def _assign(clustering: Clustering, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
             neighbours: tuple[NDArray[Any], ...], kept: Mapping[str, float], title: str) -> Clusters:
     """Labels that can be trained with; says what the clustering says."""
-    try:
-        clusters = clustering.assign(features, cameras, neighbours, kept)
-        for line in clusters.lines:
-            logger.info(f"{title} {line}")
-        if clusters.labels.max(initial=-1) < 0:
-            raise ISEError(f"no cluster among {len(features)} images: "
-                           + clustering.advice(features, cameras, neighbours, clusters))
-    except ISEError as error:
-        raise ISEError(f"{title} {error}") from error
+    clusters = assigned(clustering, features, cameras, neighbours, kept, FIGURES)
+    for line in clusters.lines:
+        logger.info(f"{title} {line}")
+    if clusters.labels.max(initial=-1) < 0:
+        with named(clustering):
+            advice = clustering.advice(features, cameras, neighbours, clusters)
+        raise ISEError(f"no cluster among {len(features)} images: {advice}")
     return clusters
 
 
@@ -146,7 +156,7 @@ def _log(labels: NDArray[np.int64], title: str, seconds: Mapping[str, float]) ->
                 f"min/median/max: {sizes.min()}/{int(np.median(sizes))}/{sizes.max()}, {parts}")
 
 
-def _write(target: str, **arrays: Any) -> None:
+def _write(target: str, arrays: Mapping[str, Any]) -> None:
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with replacing(target) as new, open(new, "wb") as file:

@@ -29,9 +29,10 @@ def cluster_split(config: dict, split: SplitFeatures) -> Clusters:
     Returns:
         Its clusters; all images are outliers where there is none.
     """
-    clustering, _ = clustering_of(config.get("Cluster"))
+    block = config.get("Cluster")
+    clustering, _ = clustering_of(block)
     weights = config["Global"]["pretrained_model"]
-    kept = kept_of(clustering, read_run_state(weights)) if weights else None
+    kept = kept_of(block, read_run_state(weights)) if weights else None
     return clustering(split.features, split.data_set.camids, kept)
 
 

@@ -63,6 +63,8 @@ def test_eps_is_chosen_once_and_kept_whatever_the_config_says():
     again = KReciprocalDBSCAN("auto")(X, kept={"eps": 0.37})
     assert again.kept == {"eps": 0.37} and not again.lines
     np.testing.assert_array_equal(again.labels, KReciprocalDBSCAN(0.37)(X, kept={"eps": 0.9}).labels)
+    fixed = KReciprocalDBSCAN(0.37)(X)
+    assert fixed.kept == {} and fixed.figures == {"eps": 0.37}
     assert set(first.seconds) == {"jaccard", "eps", "dbscan"} and set(again.seconds) == {"jaccard", "dbscan"}
 
 
@@ -85,8 +87,87 @@ def test_only_assign_is_needed():
 
 def test_labels_are_whole_numbers():
     assert Clusters(np.array([0, -1], np.int32)).labels.dtype == np.int64
-    with pytest.raises(TypeError):
+    with pytest.raises(ISEError, match="labels must be whole numbers, not float64"):
         Clusters([0.5, 1.0])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Returning(Clustering):
+    """Gives, or raises, whatever a user's class may; by method."""
+
+    prepare: object = lambda features, cameras: features
+    neighbours: object = lambda features, cameras, rows: ()
+    result: object = None
+
+    def assign(self, features, cameras, neighbours, kept):
+        return self.result(len(features))
+
+
+def labels_of(make):
+    return {"result": lambda count: Clusters(make(np.arange(count)))}
+
+
+def with_parts(**parts):
+    return {"result": lambda count: Clusters(np.arange(count) % 3, **parts)}
+
+
+def raising(error):
+    def method(*arguments):
+        raise error
+    return method
+
+
+MISTAKES = {
+    "none": ({"result": lambda count: None}, r"assign must return Clusters\(labels\), not a NoneType"),
+    "array": ({"result": np.arange}, r"assign must return Clusters\(labels\), not an array \[301\]"),
+    "short": (labels_of(lambda n: n[1:] % 3), r"labels must be of shape \[301\], one for each image, not \[300\]"),
+    "2-D": (labels_of(lambda n: n[:, None] % 3), r"labels must be of shape \[301\], .* not \[301, 1\]"),
+    "float": (labels_of(lambda n: n / 3), "labels must be whole numbers, not float64"),
+    "gap": (labels_of(lambda n: n % 3 * 2), "labels must be 0..K-1 without gaps, but 1 is missing below 4"),
+    "huge": (labels_of(lambda n: n * 10**12), "labels must be .* but 1 is missing below 300000000000000"),
+    "no zero": (labels_of(lambda n: n % 3 + 1), "labels must be 0..K-1 without gaps, but 0 is missing below 3"),
+    "below -1": (labels_of(lambda n: n % 3 - 2), "labels must be -1, which is an outlier, or above, not -2"),
+    "kept text": (with_parts(kept={"q": "text"}), "kept must be a dict of numbers by name, not 'q': 'text'"),
+    "figures text": (with_parts(figures={"q": "text"}), "figures must be a dict of numbers by name, not 'q': 'text'"),
+    "figures none": (with_parts(figures=None), "figures must be a dict of numbers, not a NoneType"),
+    "seconds": (with_parts(seconds={"x": None}), "seconds must be a dict of numbers by name, not 'x': None"),
+    "lines": (with_parts(lines="all well"), "lines must be a list of texts, not 'all well'"),
+    **{name: (with_parts(figures={name: 1.0}), f"its figure '{name}' needs another name")
+       for name in ("labels", "paths", "seconds_x", "epoch", "file")},
+    "prepare": ({"prepare": raising(ValueError("says no"))}, "says no"),
+    "prepared": ({"prepare": lambda features, cameras: features[1:]}, r"prepare must .* \[301, D\], not .* \[300,"),
+    "neighbours": ({"neighbours": raising(ImportError("says no"))}, "says no"),
+    "list": ({"neighbours": lambda *_: np.zeros(301)}, r"neighbours must return a tuple .*, not an array \[301\]"),
+    "rows": ({"neighbours": lambda *_: [np.zeros(3)]}, r"neighbours must .* each of 301 images, not an array \[3\]"),
+    "assign": ({"result": raising(ValueError("says no"))}, "says no"),
+}
+
+
+@pytest.mark.parametrize("parts, message", MISTAKES.values(), ids=MISTAKES)
+def test_what_a_clustering_does_wrong_is_an_error_that_names_it(parts, message):
+    with pytest.raises(ISEError, match=f"^Returning: {message}"):
+        Returning(**parts)(X)
+
+
+def test_what_a_clustering_may_give():
+    parts = {"kept": {"a": np.float32(1)}, "figures": {"b": 2, "c": np.int64(3)}, "lines": ["x"], "seconds": {"d": 1.0}}
+    assert Returning(**with_parts(**parts))(X).figures == parts["figures"]
+    assert (Returning(**labels_of(lambda n: n * 0 - 1))(X).labels == -1).all()
+
+
+def test_advice_of_a_derived_class_that_records_no_eps():
+    class Derived(KReciprocalDBSCAN):
+        def assign(self, features, cameras, neighbours, kept):
+            return Clusters(np.full(len(features), -1))
+
+    assert "Cluster block" in Derived().advice(X, None, (np.zeros((301, 30), np.int32),), Derived()(X))
+
+
+def test_a_bug_in_a_clustering_keeps_its_traceback_and_says_whose_it_is():
+    with pytest.raises(KeyError, match="q") as caught:
+        Returning(result=raising(KeyError("q")))(X)
+    assert caught.traceback[-1].name == "method"
+    assert getattr(caught.value, "__notes__", ["in the clustering Returning"]) == ["in the clustering Returning"]
 
 
 def test_features_that_are_no_numbers_are_refused_before_anything():

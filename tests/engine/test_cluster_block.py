@@ -63,6 +63,33 @@ def test_a_file_that_has_no_clustering(own, text, message):
         clustering_of({"name": own(text)})
 
 
+def with_field(line):
+    return HEAD + FROZEN + CLASS.replace("    def", f"    {line}\n    def")
+
+
+@pytest.mark.parametrize("line, message", [
+    ("q: 'NotThere' = 3", r"the annotation 'NotThere' of mine.py:Mine's field q cannot be read \(NameError: .*There"),
+    ("q: 'int or' = 3", r"the annotation 'int or' of mine.py:Mine's field q cannot be read \(SyntaxError"),
+    ("q: 'list[Missing]' = 3", r"the annotation 'list\[Missing\]' of mine.py:Mine's field q cannot be read"),
+    ("name: str = 'x'", "mine.py:Mine has a field name, but Cluster.name is a key of training itself"),
+    ("interval: float = 0.5", "mine.py:Mine has a field interval, but Cluster.interval is a key of training itself"),
+])
+def test_fields_that_cannot_be_keys(own, line, message):
+    with pytest.raises(ISEError, match=f"^Cluster.name: {message}"):
+        clustering_of({"name": own(with_field(line))})
+
+
+def test_annotations_may_be_texts(own):
+    name = own("from __future__ import annotations\n" + with_field("q: 'dict[str, int] | None' = None"))
+    assert clustering_of({"name": name, "q": {"a": 1}})[0].q == {"a": 1}
+
+
+def test_a_file_of_the_home_directory(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own(HEAD + FROZEN + CLASS, "at_home.py")
+    assert type(clustering_of({"name": "~/at_home.py:Mine"})[0]).__name__ == "Mine"
+
+
 def test_a_mistake_in_a_file_is_shown_where_it_is_and_the_file_read_again(own):
     with pytest.raises(ZeroDivisionError):
         clustering_of({"name": own("1 / 0")})
@@ -74,7 +101,10 @@ def test_a_mistake_in_a_file_is_shown_where_it_is_and_the_file_read_again(own):
     ({"name": "Infomap"}, r"Cluster.name: there is no clustering 'Infomap'\. Known are .*my_clustering.py:MyClass"),
     ({"name": "nowhere.py:Mine"}, "Cluster.name: there is no file nowhere.py in /"),
     ({"name": "not_a_package.mine:Mine"}, "Cluster.name: module not_a_package.mine cannot be imported .*PYTHONPATH"),
-    ({"name": "KReciprocalDBSCAN:"}, "Cluster.name: module KReciprocalDBSCAN cannot be imported"),
+    ({"name": "KReciprocalDBSCAN:"}, "Cluster.name: 'KReciprocalDBSCAN:' lacks the class; write my_clustering.py:My"),
+    ({"name": ":Mine"}, "Cluster.name: ':Mine' lacks the file or module; write my_clustering.py:MyClass"),
+    ({"name": ":"}, "Cluster.name: ':' lacks the file or module"),
+    ({"name": "~/nowhere.py:Mine"}, "Cluster.name: there is no file /.*/nowhere.py in /"),
     ({"name": 5}, "Cluster.name is a text, not 5"), ({"interval": 0}, "Cluster.interval must be above 0, not 0"),
     ({"interval": 1.5}, "Cluster.interval is a whole number"), ([1], "Cluster is a block of keys"),
     ({"epss": 1}, "Cluster.epss is no known key, did you mean eps"),

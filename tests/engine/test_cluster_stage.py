@@ -8,14 +8,13 @@ import paddle
 import pytest
 import yaml
 
-from ppcls_ise.clustering import KReciprocalDBSCAN, choose_eps, cluster_centroids, near_pairs, pseudo_labels
+from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels
 from ppcls_ise.clustering.search import neighbours
 from ppcls_ise.engine import clustering_of
 from ppcls_ise.engine.cluster_stage import cluster_images, kept_of, state_of
 from ppcls_ise.engine.extraction import extract_features
 from ppcls_ise.errors import ISEError
 from ppcls_ise.metric.epoch_table import read_table
-from tests.clustering.by_camera import ByCamera
 from tests.clustering.twins import features
 from tests.helpers import ROOT
 from tests.training import cluster_hook
@@ -41,7 +40,8 @@ def test_the_record(cluster, tmp_path):
     found, record = cluster(x, kept={"eps": 0.2}, min_samples=3)
     np.testing.assert_array_equal(found.labels, pseudo_labels(x, 0.4, 3))  # the config's eps, not the one kept
     np.testing.assert_array_equal(record["labels"], found.labels)
-    assert record["paths"].tolist()[:2] == ["0000.jpg", "0001.jpg"] and record["eps"] == found.kept["eps"] == 0.4
+    assert record["paths"].tolist()[:2] == ["0000.jpg", "0001.jpg"] and record["eps"] == found.figures["eps"] == 0.4
+    assert found.kept == {}  # so that a run that goes on with auto chooses
     assert {key for key in record.files if key.startswith("seconds_")} == {
         f"seconds_{part}" for part in ("x", "neighbours", "jaccard", "dbscan", "centroids")}
     assert [file.name for file in (tmp_path / "labels").iterdir()] == ["epoch_3.npz"]
@@ -181,14 +181,68 @@ def test_no_cluster_of_any_clustering(cluster):
         cluster(np.eye(9, dtype=np.float32), name=BY_CAMERA)
 
 
+WRONG = """import dataclasses
+import numpy as np
+from ppcls_ise.clustering import Clustering, Clusters
+
+@dataclasses.dataclass(frozen=True)
+class Wrong(Clustering):
+    how: str
+
+    def prepare(self, features, cameras):
+        if self.how == "prepare":
+            raise ValueError("says no")
+        return features
+
+    def neighbours(self, features, cameras, rows):
+        return (np.zeros(1 if self.how == "rows" else rows.stop - rows.start),)
+
+    def assign(self, features, cameras, neighbours, kept):
+        labels = np.arange(len(features)) % 3
+        if self.how == "bug":
+            return {}["how"]
+        return Clusters(labels * 2 if self.how == "gap" else labels, figures={self.how: 99.0})
+"""
+
+
+@pytest.mark.parametrize("how, message", [
+    ("prepare", "says no"), ("rows", "neighbours must return a row for each of 100 images"),
+    ("gap", "labels must be 0..K-1 without gaps"), ("paths", "its figure 'paths' needs another name"),
+    ("clusters", "its figure 'clusters' needs another name"), ("purity", "its figure 'purity' needs another name")])
+def test_what_a_clustering_does_wrong_is_an_error_with_title_and_name(cluster, tmp_path, how, message):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    with pytest.raises(ISEError, match=rf"^\[Cluster\]\[Epoch 3\] Wrong: {message}"):
+        cluster(features(100), name=f"{tmp_path / 'wrong.py'}:Wrong", how=how)
+    assert not (tmp_path / "labels").exists()
+
+
+def test_figures_of_any_other_name_are_recorded_and_a_bug_keeps_its_traceback(cluster, tmp_path):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    for how in ("target", "record", "x"):
+        assert cluster(features(100), name=f"{tmp_path / 'wrong.py'}:Wrong", how=how)[1][how] == 99
+    with pytest.raises(KeyError, match="how") as caught:
+        cluster(features(100), name=f"{tmp_path / 'wrong.py'}:Wrong", how="bug")
+    assert str(caught.traceback[-1].path).endswith("wrong.py")
+
+
 def test_what_is_kept_lies_in_a_checkpoint():
-    kept, ours, other = {"eps": 0.37, "joins": 12.0}, KReciprocalDBSCAN(), ByCamera()
+    kept, ours, other = {"eps": 0.37, "joins": 12.0}, {"eps": "auto"}, {"name": "a.py:ByCamera"}
     state = {name: np.asarray(value) for name, value in state_of(ours, kept).items()}
     assert kept_of(ours, {"labels": np.zeros(3), **state}) == kept
     assert kept_of(other, state) == {}  # of another clustering: means nothing to this one
+    assert kept_of({"name": "KReciprocalDBSCAN"}, state) == kept
     before = {"eps": np.asarray(0.4), "step": np.asarray(3)}  # as checkpoints were once
     assert kept_of(ours, before) == {"eps": 0.4} and kept_of(other, before) == {}
-    assert kept_of(ours, {}) == {}
+    assert kept_of(ours, {}) == kept_of(None, {}) == {}
+
+
+@pytest.mark.parametrize("name, same", [
+    ("dir/a.py:C", True), ("./dir/a.py:C", True), ("dir//a.py:C", True), ("b.py:C", False), ("other/a.py:C", False),
+    ("dir/a.py:D", False), ("dir.a:C", False), ("C", False), ("KReciprocalDBSCAN", False)])
+def test_what_a_class_keeps_is_not_read_by_one_of_that_name_in_another_file(tmp_path, name, same):
+    np.savez(tmp_path / "state.npz", **state_of({"name": "dir/a.py:C"}, {"radius": 2.0}))
+    with np.load(tmp_path / "state.npz") as state:
+        assert kept_of({"name": name}, dict(state)) == ({"radius": 2.0} if same else {})
 
 
 @pytest.mark.slow

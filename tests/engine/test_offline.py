@@ -1,11 +1,13 @@
+import types
+
 import numpy as np
 import pytest
 
-from ppcls_ise.clustering import KReciprocalDBSCAN
 from ppcls_ise.config import load_config
 from ppcls_ise.engine import prepare_config
 from ppcls_ise.engine import progress as progress_module
 from ppcls_ise.engine.cluster_stage import state_of
+from ppcls_ise.engine.evaluation import SplitFeatures
 from ppcls_ise.engine.offline import cluster_split, extract_splits
 from ppcls_ise.engine.progress import Progress
 from ppcls_ise.errors import ISEError
@@ -50,13 +52,25 @@ def test_clusters_are_those_of_the_run(people, tmp_path):
 
     by_itself = clustered()
     (tmp_path / "latest.pdparams").touch()
-    np.savez(tmp_path / "latest.ise.npz", **state_of(KReciprocalDBSCAN(), {"eps": 0.3}))
+    np.savez(tmp_path / "latest.ise.npz", **state_of(None, {"eps": 0.3}))
     kept = clustered(f"Global.pretrained_model={tmp_path / 'latest'}")
     assert kept.kept == {"eps": 0.3} != by_itself.kept
     np.testing.assert_array_equal(kept.labels, clustered("Cluster.eps=0.3").labels)
     name = f"{ROOT / 'tests/clustering/by_camera.py'}:ByCamera"
     assert clustered("Cluster.search=ivf").figures["recall"] == 1
     assert set(clustered(f"Cluster={{'name': '{name}'}}").figures) == {"joins", "joins_before"}
+
+
+def test_clusters_that_are_none_do_not_reach_the_pictures(tmp_path):
+    (tmp_path / "gaps.py").write_text(
+        "import dataclasses\nimport numpy as np\nfrom ppcls_ise.clustering import Clustering, Clusters\n"
+        "@dataclasses.dataclass(frozen=True)\nclass Gaps(Clustering):\n"
+        "    def assign(self, features, cameras, neighbours, kept):\n"
+        "        return Clusters(np.arange(len(features)) % 3 * 2)\n")
+    config = {"Cluster": {"name": f"{tmp_path / 'gaps.py'}:Gaps"}, "Global": {"pretrained_model": None}}
+    split = SplitFeatures(np.eye(9, dtype=np.float32), types.SimpleNamespace(camids=None))
+    with pytest.raises(ISEError, match="^Gaps: labels must be 0..K-1 without gaps"):
+        cluster_split(config, split)
 
 
 def test_progress_tells_when_it_will_be_done(monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from ppcls_ise.metric import cluster_report
+from ppcls_ise.metric.clusters import FIGURES
 
 
 def test_by_hand():
@@ -21,6 +22,7 @@ def test_by_hand():
     assert report["recall_same_camera"] == pytest.approx(1 / 4)
     assert report["recall_cross_camera"] == pytest.approx(1 / 2)
     assert 0 < report["ari_to_last"] < 1
+    assert tuple(report) == FIGURES  # what is known of everything
 
 
 def slow_pairs(labels, pids, camids, same_camera):
