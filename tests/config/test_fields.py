@@ -81,8 +81,8 @@ def test_a_block_that_need_not_be_complete():
 class Ours(Block):
     size: int = 1
 
-    instead: ClassVar = {"seed": "set Global.seed"}
-    host_keys: ClassVar = ("theirs",)
+    instead: ClassVar[dict[str, str]] = {"seed": "set Global.seed"}
+    host_keys: ClassVar[tuple[str, ...]] = ("theirs",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,7 +93,7 @@ class Ours(Block):
 class Open(Block):
     name: str
 
-    host_keys: ClassVar = None
+    host_keys: ClassVar[None] = None
 
 
 def test_a_block_of_ours_knows_the_keys_of_others():
