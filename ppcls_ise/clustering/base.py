@@ -213,8 +213,8 @@ def assigned(clustering: Clustering, features: NDArray[np.float32], cameras: NDA
             raise ISEError(f"lines must be a list of texts, not {clusters.lines!r}")
         for name in clusters.figures:
             if name in RECORD_NAMES or name.startswith("seconds_") or name in reserved:
-                raise ISEError(f"its figure {name!r} needs another name: {name} of the record or of clusters.csv is "
-                               "something else")
+                raise ISEError(f"its figure {name!r} needs another name: the record or clusters.csv has one of "
+                               "that name already")
     return clusters
 
 
