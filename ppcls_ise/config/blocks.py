@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..errors import ISEError
-from .fields import Block, keys_of
+from .fields import Block, Count, Is, Path, Whole, keys_of
 
 __all__ = [
     "DATA_SETS", "LOSSES", "TRANSFORMS", "ArchBlock", "BackboneBlock", "ChannelJitterBlock", "ClusterContrastLossBlock",
@@ -23,31 +23,31 @@ __all__ = [
 class GlobalBlock(Block):
     """``Global``: what ISE reads, or its configs need for PaddleClas."""
 
-    epochs: int
-    iter_per_epoch: int
-    output_dir: str
-    save_interval: int
-    print_batch_step: int
+    epochs: Whole
+    iter_per_epoch: Whole
+    output_dir: Path
+    save_interval: Whole
+    print_batch_step: Whole
     eval_during_train: bool
     train_mode: str | None = None
-    image_root: str | None = None
+    image_root: Path | None = None
     device: Literal["auto", "cpu", "gpu", "xpu", "npu", "mlu"] = "auto"
     seed: int | bool | None = 0  # PaddleClas treats no seed and False alike
-    pretrained_model: str | None = None
-    checkpoints: str | None = None
+    pretrained_model: Path | Literal[False] | None = None
+    checkpoints: Path | Literal[False] | None = None
     feature_cache: bool = False
     check_ranks: bool | None = None
-    update_freq: int = 1
+    update_freq: Whole = 1
     use_visualdl: bool = False
-    eval_interval: int = 1
-    start_eval_epoch: int = 0
+    eval_interval: Whole = 1
+    start_eval_epoch: Count = 0
     eval_mode: str = "retrieval"
     protocol: str = "market"  # one of ppcls_ise.metric.PROTOCOLS
     best_metric: str = "mAP"  # one of ReIDMetric.names
     flip_test: bool = False
     re_ranking: bool = False
-    image_shape: tuple[int, ...] | None = None
-    save_inference_dir: str = "./inference"
+    image_shape: Annotated[tuple[Whole, ...], Is("[3, height, width]")] | None = None
+    save_inference_dir: Path = "./inference"
 
     instead: ClassVar[Mapping[str, str]] = dict.fromkeys(("use_gpu", "use_xpu", "use_npu", "use_mlu"),
                                                          "set Global.device")
@@ -187,11 +187,11 @@ class _ImagesBlock(Block):
     """What the data sets have in common."""
 
     transform_ops: tuple[Any, ...] | None = None
-    image_root: str = "."
+    image_root: Path = "."
     cls_label_path: str | tuple[str, ...] = "."
-    image_dir: str = ""
+    image_dir: Path = ""
     cache: Literal["none", "ram", "disk"] = "none"
-    cache_dir: str | None = None
+    cache_dir: Path | None = None
     on_bad_image: Literal["error", "skip"] = "error"
 
 
@@ -286,8 +286,8 @@ LOSSES: dict[str, type[Block]] = {"ClusterContrastLoss": ClusterContrastLossBloc
 class SamplerBlock(Block):
     """``DataLoader.Train.sampler``: batches of all devices together."""
 
-    batch_size: int
-    num_instances: int
+    batch_size: Whole
+    num_instances: Whole
     name: Literal["PseudoLabelSampler"] = "PseudoLabelSampler"
 
     instead: ClassVar[Mapping[str, str]] = {"seed": "set Global.seed", "iter_per_epoch": "set Global.iter_per_epoch",

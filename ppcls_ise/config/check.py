@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import ISEError
 from .blocks import LOSSES, ArchBlock, GlobalBlock
 from .fields import check_block, read_block
-from .keys import named_items, nearest, require_block
+from .keys import named_items, nearest, require_block, require_text
 from .loaders import check_loaders
 
 __all__ = ["check_config", "is_ise"]
@@ -37,6 +37,7 @@ def check_config(config: dict[str, Any], mode: str) -> None:
     for name in ("Global", "Arch"):
         if not isinstance(config.get(name), dict):
             raise ISEError(f"the config has no block {name}")
+    require_text(config["Arch"].get("name"), "Arch.name")
     read = read_block if is_ise(config) and mode == "train" else check_block
     read(GlobalBlock, config["Global"], "Global")
     if is_ise(config):

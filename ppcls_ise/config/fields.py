@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
 from ..errors import ISEError
 from .keys import check_keys
 
-__all__ = ["Block", "Is", "check_block", "defaults_of", "keys_of", "read_block"]
+__all__ = ["Block", "Count", "Is", "Path", "Positive", "Whole", "check_block", "defaults_of", "keys_of",
+           "read_block"]
 
 T = TypeVar("T")
 
@@ -22,6 +25,12 @@ class Is:
 
     described: str  #: as a message says it, type included
     check: Callable[[Any], bool] = lambda value: True
+
+
+Whole = Annotated[int, Is("a whole number above 0", lambda value: value > 0)]
+Count = Annotated[int, Is("a whole number, 0 or above", lambda value: value >= 0)]
+Positive = Annotated[float, Is("a number above 0", lambda value: value > 0)]
+Path = Annotated[str, Is("a text (a folder 2024 is ./2024)")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,10 +170,10 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(value == one and type(value) is type(one) for one in arguments)
     if origin in (list, tuple):
         return isinstance(value, (list, tuple)) and all(_fits(item, arguments[0]) for item in value)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is float:  # numpy registers its numbers with these types
+        return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return isinstance(value, origin or hint)
 
 

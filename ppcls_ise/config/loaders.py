@@ -15,7 +15,7 @@ from .blocks import (
     SamplerBlock,
 )
 from .fields import Block, check_block, read_block
-from .keys import check_keys, named_items, require_block, require_keys
+from .keys import check_keys, named_items, require_block, require_keys, require_text
 
 __all__ = ["check_loaders", "complete_loaders", "named_blocks", "plain_block", "transforms_of"]
 
@@ -57,6 +57,7 @@ def check_loaders(loaders: dict[str, Any] | None, ise: bool, mode: str) -> None:
         check_keys(block, PARTS, place)
         for part in PARTS:
             require_block((block or {}).get(part), f"{place}.{part}")
+            require_text(((block or {}).get(part) or {}).get("name"), f"{place}.{part}.name")
         for part, kind in _kinds(block or {}, place).items():
             check_block(kind, (block or {}).get(part), f"{place}.{part}")
         for item, name, options in transforms_of(place, block):
@@ -124,7 +125,8 @@ def transforms_of(place: str, block: dict[str, Any] | None) -> Iterator[tuple[st
 
 def _is_ours(block: Any) -> bool:
     dataset = block.get("dataset") if isinstance(block, dict) else None
-    return isinstance(dataset, dict) and dataset.get("name") in DATA_SETS
+    name = dataset.get("name") if isinstance(dataset, dict) else None
+    return isinstance(name, str) and name in DATA_SETS
 
 
 def _kinds(block: dict[str, Any], place: str) -> dict[str, type[Block]]:

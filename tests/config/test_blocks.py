@@ -50,14 +50,26 @@ def test_what_a_block_refuses(kind, block, message):
 
 
 @pytest.mark.parametrize("override, message", [
-    ("Global.epochs=many", "Global.epochs is a whole number, not 'many'"),
+    ("Global.epochs=many", "Global.epochs is a whole number above 0, not 'many'"),
     ("Global.device=tpu", "Global.device is auto, cpu, gpu, xpu, npu, mlu, not 'tpu'"),
     ("Global.flip_test=1", "Global.flip_test is True or False, not 1"),
-    ("DataLoader.Train.sampler.batch_size=64.0", "DataLoader.Train.sampler.batch_size is a whole number, not 64.0"),
+    ("DataLoader.Train.sampler.batch_size=64.0", "DataLoader.Train.sampler.batch_size is a whole number above 0, not 64.0"),
     ("DataLoader.Train.sampler=[1]", r"DataLoader.Train.sampler is a block of keys, not \[1\]"),
     ("DataLoader.Eval=[1]", r"DataLoader.Eval is a block of keys, not \[1\]"),
     ("DataLoader.Train.dataset.cache=gpu", "DataLoader.Train.dataset.cache is none, ram, disk, not 'gpu'"),
     ("DataLoader.Train.dataset.transform_ops.2.PadCrop.padding=x", "transform_ops.2.PadCrop.padding is a whole number"),
+    *[(f"Global.{key}={value}", f"Global.{key} is a whole number above 0, not {value}")
+      for key in ("epochs", "save_interval", "print_batch_step", "eval_interval", "update_freq", "iter_per_epoch")
+      for value in (0, -1)],
+    ("Global.start_eval_epoch=-1", "Global.start_eval_epoch is a whole number, 0 or above, not -1"),
+    ("Global.image_shape=[3,0,64]", r"Global.image_shape is \[3, height, width\] or null, not \[3, 0, 64\]"),
+    ("DataLoader.Train.sampler.batch_size=0", "DataLoader.Train.sampler.batch_size is a whole number above 0, not 0"),
+    ("DataLoader.Train.sampler.num_instances=0", "sampler.num_instances is a whole number above 0, not 0"),
+    ("DataLoader.Train.dataset.name=[]", r"DataLoader.Train.dataset.name is a text, not \[\]"),
+    ("DataLoader.Eval.Query.dataset.name=[]", r"DataLoader.Eval.Query.dataset.name is a text, not \[\]"),
+    ("DataLoader.Train.sampler.name=[]", r"DataLoader.Train.sampler.name is a text, not \[\]"),
+    ("DataLoader.Train.dataset.transform_ops.0.ResizeImage=5", "transform_ops.0.ResizeImage is a block of keys, not 5"),
+    ("Arch.name=[]", r"Arch.name is a text, not \[\]"), ("Arch.Pooling.p=1e999", "Arch.Pooling.p is a number, not inf"),
     ("Loss=1", "Loss is a block of keys"), ("Loss.Train.0.ClusterContrastLoss.temperature=0", "temperature is above 0"),
     ("Arch.Head.topk=1.5", "Arch.Head.topk is a whole number, not 1.5"),
     ("Arch.Backbone.pretrained=1", "Arch.Backbone.pretrained is True or False or a text, not 1")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pytest
 
 from ppcls_ise.config.fields import Block, check_block, defaults_of, keys_of, read_block
@@ -50,6 +51,10 @@ def test_a_block_becomes_its_dataclass():
     ({"size": 1.0}, "^B.size is a whole number, not 1.0$"),
     ({"size": 1, "eps": "big"}, "^B.eps is a number or auto, not 'big'$"),
     ({"size": 1, "eps": True}, "^B.eps is a number or auto, not True$"),
+    ({"size": 1, "eps": float("nan")}, "^B.eps is a number or auto, not nan$"),
+    ({"size": 1, "eps": float("-inf")}, "^B.eps is a number or auto, not -inf$"),
+    ({"size": np.bool_(True)}, "^B.size is a whole number, not .*True"),
+    ({"size": np.float32(1)}, "^B.size is a whole number, not .*1.0"),
     ({"size": 1, "mode": "slow"}, "^B.mode is fast, exact, not 'slow'$"),
     ({"size": 1, "half": 1}, "^B.half is True or False, not 1$"),
     ({"size": 1, "half": None}, "^B.half is True or False, not None$"),
@@ -62,6 +67,11 @@ def test_a_block_becomes_its_dataclass():
 def test_mistakes_name_the_key(block, message):
     with pytest.raises(ISEError, match=message):
         read_block(Plain, block, "B", {"seed": "set Global.seed"})
+
+
+def test_numbers_of_numpy_are_numbers():
+    found = read_block(Plain, {"size": np.int64(2), "eps": np.float32(0.5)}, "B")
+    assert found == Plain(2, 0.5) and Ours(np.int32(3)).size == 3
 
 
 def test_keys_that_others_read_are_passed_over():

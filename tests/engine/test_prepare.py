@@ -41,7 +41,7 @@ def test_the_given_config_is_not_changed():
     ("Cluster.k1=2.5", "Cluster.k1 is a whole number"),
     ("Global.pretrained_model=nowhere/best", "Global.pretrained_model: there is no file nowhere/best.pdparams"),
     ("Global.checkpoints=nowhere/latest", "Global.checkpoints: there is no file nowhere/latest.pdparams"),
-    ("Global.iter_per_epoch=0", "Global.iter_per_epoch is missing"),
+    ("Global.iter_per_epoch=0", "Global.iter_per_epoch is a whole number above 0"),
     ("DataLoader.Train.sampler.name=PKSampler", "PseudoLabelSampler"),
     ("Global.train_mode=None", "Global.train_mode: ise"), ("Global.train_mode=isee", "Global.train_mode is ise"),
     ("Global.protocol=foo", "Global.protocol is market, all, same_camera"), ("Global.device=tpu", "Global.device is"),
