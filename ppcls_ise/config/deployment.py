@@ -116,9 +116,9 @@ def read_deployment(path: str | os.PathLike[str], overrides: Iterable[str] = ())
 
 
 def _read(kind: type[Block], config: dict[str, Any], name: str) -> Block:
-    """A block, less what means nothing here; a key that is null has its default, but for the pattern, which is off."""
+    """A block, less what means nothing here."""
     block = config.get(name)
     if isinstance(block, dict):
         block = {key: value for key, value in block.items()
-                 if key not in OTHERS.get(name, ()) and (value is not None or key == "pattern")}
+                 if key not in OTHERS.get(name, ())}
     return read_block(kind, block, name)

@@ -14,10 +14,10 @@ from .blocks import (
     PlainSamplerBlock,
     SamplerBlock,
 )
-from .fields import Block, check_block, read_block
+from .fields import Block, check_block, drop_unset, read_block
 from .keys import check_keys, named_items, require_block, require_keys, require_text
 
-__all__ = ["check_loaders", "complete_loaders", "named_blocks", "plain_block", "transforms_of"]
+__all__ = ["check_loaders", "complete_loaders", "drop_unset_of_loaders", "named_blocks", "plain_block", "transforms_of"]
 
 PARTS = ("dataset", "sampler", "loader")
 CLUSTER, TRAIN = "DataLoader.Cluster", "DataLoader.Train"
@@ -77,6 +77,17 @@ def _require_parts(block: dict[str, Any] | None, place: str) -> None:
             read_block(kinds[part], block[part], f"{place}.{part}")
         elif place != TRAIN:  # a sampler of another name
             require_keys(block[part], ["batch_size"], f"{place}.{part}")
+
+
+def drop_unset_of_loaders(loaders: dict[str, Any] | None, ise: bool) -> None:
+    """:func:`~.fields.drop_unset` of the blocks that :func:`check_loaders` has passed."""
+    for place, block in named_blocks(loaders):
+        if ise or _is_ours(block):
+            for part, kind in _kinds(block, place).items():
+                drop_unset(kind, block.get(part))
+            for _, name, options in transforms_of(place, block):
+                if name in TRANSFORMS:
+                    drop_unset(TRANSFORMS[name], options)
 
 
 def complete_loaders(root: str | None, loaders: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def _size(value: Any, place: str) -> tuple[int, int]:
     """(width, height) of the ``size`` of a ``ResizeImage``."""
     width_height = value if isinstance(value, (list, tuple)) else [value, value]
     if len(width_height) != 2 or not all(
-            isinstance(side, numbers.Integral) and side is not True and side > 0 for side in width_height):
+            isinstance(side, numbers.Integral) and not isinstance(side, bool) and int(side) > 0 for side in width_height):
         raise ISEError(f"{place} is [width, height], not {value!r}")
     return width_height[0], width_height[1]
 

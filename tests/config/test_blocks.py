@@ -53,7 +53,8 @@ def test_what_a_block_refuses(kind, block, message):
     ("Global.epochs=many", "Global.epochs is a whole number above 0, not 'many'"),
     ("Global.device=tpu", "Global.device is auto, cpu, gpu, xpu, npu, mlu, not 'tpu'"),
     ("Global.flip_test=1", "Global.flip_test is True or False, not 1"),
-    ("DataLoader.Train.sampler.batch_size=64.0", "DataLoader.Train.sampler.batch_size is a whole number above 0, not 64.0"),
+    ("DataLoader.Train.sampler.batch_size=64.0",
+     "DataLoader.Train.sampler.batch_size is a whole number above 0, not 64.0"),
     ("DataLoader.Train.sampler=[1]", r"DataLoader.Train.sampler is a block of keys, not \[1\]"),
     ("DataLoader.Eval=[1]", r"DataLoader.Eval is a block of keys, not \[1\]"),
     ("DataLoader.Train.dataset.cache=gpu", "DataLoader.Train.dataset.cache is none, ram, disk, not 'gpu'"),
@@ -77,6 +78,24 @@ def test_values_are_checked_with_the_place_that_an_override_has(override, messag
     for mode in ("train", "eval", "export", "data"):
         with pytest.raises(ISEError, match=message):
             check_config(load_config("ISE_demo.yaml", [override]), mode)
+
+
+def test_of_other_models_only_the_values_that_are_read_here_are_checked():
+    other = ["Arch.name=RecModel", "Global.epochs=0", "Global.seed=x", "Global.device=gcu", "Global.image_shape=[1]",
+             "Global.pretrained_model=False"]
+    check_config(load_config("ISE_demo.yaml", other), "train")
+    for override, message in (("Global.flip_test=1", "Global.flip_test is True or False"),
+                              ("Global.pretrained_model=1", "Global.pretrained_model is a text"),
+                              ("Global.epoch=1", "Global.epoch is no known key, did you mean epochs")):
+        with pytest.raises(ISEError, match=message):
+            check_config(load_config("ISE_demo.yaml", [*other, override]), "train")
+
+
+def test_a_folder_whose_name_is_a_number():
+    for key in ("output_dir", "image_root", "pretrained_model"):
+        with pytest.raises(ISEError, match=rf"Global.{key} is a text \(a folder 2024 is ./2024\).*, not 2024"):
+            check_config(load_config("ISE_demo.yaml", [f"Global.{key}=2024"]), "train")
+    check_config(load_config("ISE_demo.yaml", ["Global.output_dir=./2024"]), "train")
 
 
 def test_a_training_needs_what_global_has_no_default_for():

@@ -55,6 +55,27 @@ def test_mistakes_are_named(override, message):
         prepared([override])
 
 
+def test_null_is_the_default():
+    keys = ["Global.device", "Global.flip_test", "Global.eval_interval", "Global.best_metric", "Cluster.eps",
+            "Cluster.interval", "Arch.Head.topk", "Arch.stem_relu", "DataLoader.Train.loader.use_shared_memory",
+            "DataLoader.Train.dataset.cache", "DataLoader.Train.dataset.transform_ops.2.PadCrop.padding",
+            "Loss.Train.0.ClusterContrastLoss.temperature", "Metric.Eval.0.ReIDMetric.topk", "Synthetic.seed"]
+
+    found = prepared([f"{key}=null" for key in keys])
+    assert "temperature" not in found["Loss"]["Train"][0]["ClusterContrastLoss"]
+    assert "topk" not in found["Metric"]["Eval"][0]["ReIDMetric"] and "seed" not in found["Synthetic"]
+    assert "padding" not in found["DataLoader"]["Train"]["dataset"]["transform_ops"][2]["PadCrop"]
+    assert "cache" not in found["DataLoader"]["Train"]["dataset"] and "topk" not in found["Arch"]["Head"]
+    assert found["DataLoader"]["Train"]["loader"]["use_shared_memory"] is True
+    assert (found["Global"]["device"], found["Global"]["eval_interval"]) in (("cpu", 1), ("gpu", 1))
+    assert found["Global"]["flip_test"] is False and "best_metric" not in found["Global"]
+
+
+def test_weights_that_are_false_are_unset():
+    found = prepared(["Global.checkpoints=False", "Global.pretrained_model=False"])
+    assert found["Global"]["checkpoints"] is None is found["Global"]["pretrained_model"]
+
+
 TRAIN, QUERY = "DataLoader.Train", "DataLoader.Eval.Query"
 
 
@@ -63,7 +84,7 @@ TRAIN, QUERY = "DataLoader.Train", "DataLoader.Eval.Query"
     ("Clusters.eps=0.5", "the config has a block Clusters, did you mean Cluster"),
     ("Optimiser={}", "block Optimiser, did you mean Optimizer"), ("arch={}", "block arch, did you mean Arch"),
     ("Global.epoch=2", "Global.epoch is no known key, did you mean epochs"),
-    ("Global.of_another_program=1", r"Global.of_another_program is no known key\. Known are epochs, "),
+    ("Global.of_another_program=1", r"Global.of_another_program is no known key\. Known are image_root, "),
     ("Global.use_gpu=True", "Global.use_gpu is no key of this block: set Global.device"),
     ("Cluster.epss=0.5", "Cluster.epss is no known key, did you mean eps"),
     ("Cluster=0.5", "Cluster is a block of keys"),
