@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--pattern", help="regular expression with the groups pid and camid")
     parser.add_argument("--columns", nargs="+", default=COLUMNS, metavar="COLUMN",
                         help="of clusters.csv (default: %(default)s)")
-    parser.add_argument("--every", type=int, default=1, metavar="EPOCHS",
+    parser.add_argument("--every", type=program.positive, default=1, metavar="EPOCHS",
                         help="between two lines; the last is always shown (default: %(default)s)")
     return parser
 

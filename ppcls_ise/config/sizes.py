@@ -56,10 +56,13 @@ def check_sizes(image_shape: Any, loaders: dict[str, Any]) -> None:
 def _size(value: Any, place: str) -> tuple[int, int]:
     """(width, height) of the ``size`` of a ``ResizeImage``."""
     width_height = value if isinstance(value, (list, tuple)) else [value, value]
-    if len(width_height) != 2 or not all(
-            isinstance(side, numbers.Integral) and not isinstance(side, bool) and int(side) > 0 for side in width_height):
+    if len(width_height) != 2 or not all(map(_is_pixels, width_height)):
         raise ISEError(f"{place} is [width, height], not {value!r}")
     return width_height[0], width_height[1]
+
+
+def _is_pixels(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
 
 
 def _size_of_shape(shape: Any) -> tuple[int, int] | None:

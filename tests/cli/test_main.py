@@ -107,6 +107,24 @@ def test_how_a_command_ends(outcome, code, capsys):
     assert (printed.out, printed.err) == ("", message)
 
 
+@pytest.mark.parametrize("command", ["--help", "config -c ISE_demo.yaml"])
+def test_who_prints_what_nobody_reads_ends_quietly(command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        done = subprocess.run([sys.executable, "-m", "ppcls_ise.cli", *command.split()], stdout=nobody,
+                              stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_broken_pipe_of_somebody_else_is_not_hidden():
+    def action(options):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        program.run(program.make_parser("train", None), action, [])
+
+
 def test_other_errors_are_not_hidden():
     def action(options):
         raise RuntimeError("a fault of ours")

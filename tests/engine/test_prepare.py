@@ -230,3 +230,9 @@ def test_cluster_block():
     config = prepared(["Cluster.eps=auto", "Cluster.search=ivf", "Cluster.probes=9", "Cluster.half=True"])
     assert clustering_of(config["Cluster"]) == (KReciprocalDBSCAN(
         "auto", config["Cluster"]["min_samples"], config["Cluster"]["k1"], search="ivf", probes=9, half=True), 1)
+
+
+@pytest.mark.parametrize("size", [2.0, 0, -1, True, [32], [32, 0], "32"])
+def test_a_size_that_is_none_is_named(size):
+    with pytest.raises(ISEError, match=r"transform_ops.0.ResizeImage.size is \[width, height\], not "):
+        prepared([f"DataLoader.Train.dataset.transform_ops.0.ResizeImage.size={size!r}"])
