@@ -13,7 +13,8 @@ from ..errors import ISEError
 from .fields import Block, Count, Is, Path, Whole, keys_of
 
 __all__ = [
-    "DATA_SETS", "LOSSES", "TRANSFORMS", "AnyGlobalBlock", "ArchBlock", "BackboneBlock", "ChannelJitterBlock", "ClusterContrastLossBlock",
+    "DATA_SETS", "LOSSES", "TRANSFORMS", "AnyGlobalBlock", "ArchBlock",
+    "BackboneBlock", "ChannelJitterBlock", "ClusterContrastLossBlock",
     "ClusterImagesBlock", "ClusterSamplerBlock", "GlobalBlock", "HeadBlock", "LabelPreservingLossBlock", "LoaderBlock",
     "MemoryBlock", "NeckBlock", "PadCropBlock", "PlainSamplerBlock", "PoolingBlock", "RandomEraseBlock",
     "ReIDImagesBlock", "SamplerBlock", "StopLayerBlock", "UnlabeledFolderBlock"]

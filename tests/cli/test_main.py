@@ -80,6 +80,12 @@ def test_a_file_of_the_checkout_is_the_command(path, name):
     assert done.returncode == 0 and done.stdout.startswith(f"usage: ise {name} [-h]"), done.stderr
 
 
+@pytest.mark.parametrize("path", [path for path in SHIMS if path.startswith("deploy/")])
+def test_a_file_of_deploy_has_to_be_given_its_config(path):
+    done = python(path)
+    assert done.returncode == 2 and "required: -c" in done.stderr
+
+
 def test_no_other_file_lies_beside_them():
     found = [path for folder in ("tools", "deploy") for path in (ROOT / folder).rglob("*.py")]
     assert {str(path.relative_to(ROOT)) for path in found} == set(SHIMS)
