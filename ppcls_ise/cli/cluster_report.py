@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
+from ..config.keys import nearest
+from ..errors import ISEError
 from . import program
 
 __all__ = ["main", "markdown", "parser"]
@@ -40,7 +42,18 @@ def main(arguments: list[str] | None = None) -> int:
 def _report(options: argparse.Namespace) -> None:
     runs = {name or folder: _history(folder, options.pattern)
             for name, _, folder in (run.rpartition("=") for run in options.runs)}
+    _check_columns(options.columns, runs)
     print(markdown(runs, options.columns, options.every))
+
+
+def _check_columns(columns: Sequence[str], runs: Mapping[str, History]) -> None:
+    """Refuse a column that no run has; a clustering of one's own adds some."""
+    known = {*COLUMNS, *(column for history in runs.values() for figures in history.values() for column in figures)}
+    for column in columns:
+        if column not in known:
+            near = nearest(column, known)
+            raise ISEError(f"--columns: no run has {column}{f', did you mean {near}?' if near else '.'} "
+                           f"Known are {', '.join(sorted(known))}")
 
 
 def _history(folder: str, pattern: str | None) -> History:
