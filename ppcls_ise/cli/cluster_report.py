@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
+from ..config.keys import nearest
+from ..errors import ISEError
 from . import program
 
 __all__ = ["main", "markdown", "parser"]
@@ -27,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--pattern", help="regular expression with the groups pid and camid")
     parser.add_argument("--columns", nargs="+", default=COLUMNS, metavar="COLUMN",
                         help="of clusters.csv (default: %(default)s)")
-    parser.add_argument("--every", type=int, default=1, metavar="EPOCHS",
+    parser.add_argument("--every", type=program.positive, default=1, metavar="EPOCHS",
                         help="between two lines; the last is always shown (default: %(default)s)")
     return parser
 
@@ -40,7 +42,18 @@ def main(arguments: list[str] | None = None) -> int:
 def _report(options: argparse.Namespace) -> None:
     runs = {name or folder: _history(folder, options.pattern)
             for name, _, folder in (run.rpartition("=") for run in options.runs)}
+    _check_columns(options.columns, runs)
     print(markdown(runs, options.columns, options.every))
+
+
+def _check_columns(columns: Sequence[str], runs: Mapping[str, History]) -> None:
+    """Refuse a column that no run has; a clustering of one's own adds some."""
+    known = {*COLUMNS, *(column for history in runs.values() for figures in history.values() for column in figures)}
+    for column in columns:
+        if column not in known:
+            near = nearest(column, known)
+            raise ISEError(f"--columns: no run has {column}{f', did you mean {near}?' if near else '.'} "
+                           f"Known are {', '.join(sorted(known))}")
 
 
 def _history(folder: str, pattern: str | None) -> History:

@@ -51,6 +51,7 @@ def _show(options: argparse.Namespace) -> None:
     overrides = "".join(f" -o {override}" for override in options.override)
     try:
         os.makedirs(os.path.dirname(options.flat) or ".", exist_ok=True)
-        write_yaml(config, options.flat, f"{options.config}{overrides}, flat.")
+        readers = f", for PaddleClas's own tools to {options.mode}, not for ise" if options.mode else ""
+        write_yaml(config, options.flat, f"{options.config}{overrides}, flat{readers}.")
     except OSError as error:
         raise ISEError(f"--flat {options.flat} cannot be written: {error.strerror}") from error

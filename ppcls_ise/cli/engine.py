@@ -54,6 +54,8 @@ def prepared(options: argparse.Namespace, mode: str) -> tuple[dict, dict]:
 
     given = load_config(options.config, options.override)
     config = prepare_config(given, mode)
+    if mode == "train":
+        _make_output_dir(config["Global"].get("output_dir"))
     if mode in ("train", "eval"):
         _draw_synthetic_set(config)
     return given, config
@@ -74,11 +76,25 @@ def _draw_synthetic_set(config: dict, patience: int = 600) -> None:
             make_synthetic(root, **block)
         except (TypeError, ValueError) as error:
             raise ISEError(f"Synthetic: {error}") from error
+        except OSError as error:
+            raise ISEError(f"Global.image_root {root}: the synthetic set cannot be drawn there: {error}") from error
     for _ in range(patience):
         if os.path.isdir(root):
             return
         time.sleep(1)
     raise ISEError(f"{root} did not appear within {patience} seconds; the first process should have made it")
+
+
+def _make_output_dir(folder: str | None) -> None:
+    """Make ``Global.output_dir``, before PaddleClas trips over one that cannot be made or written."""
+    if folder is None:
+        return
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise ISEError(f"Global.output_dir {folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ISEError(f"Global.output_dir {folder} cannot be written")
 
 
 def _build(config: dict, mode: str, name: str) -> Any:

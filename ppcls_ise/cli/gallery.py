@@ -16,16 +16,16 @@ from . import program
 __all__ = ["main", "parser"]
 
 
-def parser() -> argparse.ArgumentParser:
-    """Options of the command."""
+def parser(config: str | None = "gallery.yaml") -> argparse.ArgumentParser:
+    """Options of the command; ``config`` is the default of ``-c``, without which it has to be given."""
     parser = program.make_parser("gallery", __doc__)
-    program.add_config(parser, "gallery.yaml")
+    program.add_config(parser, config)
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run it. Returns: the exit code."""
-    return program.run(parser(), _build, arguments)
+def main(arguments: list[str] | None = None, config: str | None = "gallery.yaml") -> int:
+    """Run it; ``config`` as of :func:`parser`. Returns: the exit code."""
+    return program.run(parser(config), _build, arguments)
 
 
 def _build(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from types import ModuleType
 
 from .. import __version__
 from ..config.keys import nearest
+from . import program
 
 __all__ = ["COMMANDS", "command", "main"]
 
@@ -22,9 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: its name and its own arguments; None: those of the process.
 
     Returns:
-        The exit code: 0, 1 for what a command refuses, 2 for a command or an option that there is not.
+        The exit code: 0, 1 for what a command refuses, 2 for a command or an option that there is not, 141 where
+        nobody reads what it prints any more.
     """
-    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    given = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    return program.until_unread(lambda: _run(*given))
+
+
+def _run(name: str, *rest: str) -> int:
     if name in ("-h", "--help"):
         print(_help())
     elif name == "--version":
@@ -35,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
               file=sys.stderr)
         return 2
     else:
-        return command(name).main(rest)
+        return command(name).main(list(rest))
     return 0
 
 

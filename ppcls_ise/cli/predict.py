@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["main", "parser"]
 
 
-def parser() -> argparse.ArgumentParser:
-    """Options of the command."""
+def parser(config: str | None = "inference_rec.yaml") -> argparse.ArgumentParser:
+    """Options of the command; ``config`` is the default of ``-c``, without which it has to be given."""
     parser = program.make_parser("predict", __doc__)
-    program.add_config(parser, "inference_rec.yaml")
+    program.add_config(parser, config)
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run it. Returns: the exit code."""
-    return program.run(parser(), _predict, arguments)
+def main(arguments: list[str] | None = None, config: str | None = "inference_rec.yaml") -> int:
+    """Run it; ``config`` as of :func:`parser`. Returns: the exit code."""
+    return program.run(parser(config), _predict, arguments)
 
 
 def _predict(options: argparse.Namespace) -> None:

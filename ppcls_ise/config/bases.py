@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from ..errors import ISEError
+from .plain import plain_dicts
 
-__all__ = ["BASE", "DELETE", "merge", "read_with_bases"]
+__all__ = ["BASE", "DELETE", "check_words", "merge", "read_with_bases"]
 
 BASE, DELETE = "_base_", "_delete_"
 
@@ -24,7 +25,7 @@ def read_with_bases(path: str, find: Callable[[str, str], str]) -> dict[str, Any
 
     Args:
         path: an existing file, UTF-8.
-        find: (what ``_base_`` names, the folder of the file that names it) -> path of an existing file.
+        find: (what ``_base_`` names, the file that names it) -> path of an existing file.
 
     Returns:
         Plain dicts and lists, none of them twice, without ``_base_`` and ``_delete_``. A text that is a Python literal
@@ -32,7 +33,7 @@ def read_with_bases(path: str, find: Callable[[str, str], str]) -> dict[str, Any
 
     Raises:
         ISEError: naming the files, for one that cannot be read, a base that is missing or leads back to the file, and
-            a key that two bases of a list give.
+            a key that two bases of a list give; for ``_base_`` or ``_delete_`` where it has no meaning.
     """
     return _literal(_read(path, find, ()))
 
@@ -46,6 +47,32 @@ def merge(base: Any, own: Any) -> Any:
     return {**below, **{key: merge(below.get(key), value) for key, value in rest.items()}}
 
 
+def check_words(value: Any, place: str = "", deletes: bool = False) -> None:
+    """Refuse ``_base_`` and ``_delete_`` where they have no meaning.
+
+    Args:
+        value: what a file says, without its own ``_base_``; or what has come of it.
+        place: that of the value, with a dot behind.
+        deletes: whether ``_delete_`` has a meaning: it has in a block, but not in a list.
+
+    Raises:
+        ISEError: naming the key.
+    """
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            check_words(item, f"{place}{index}.")
+    if not isinstance(value, dict):
+        return
+    for word in (BASE, *([] if deletes else [DELETE])):
+        if word in value:
+            raise ISEError(f"{place}{word} has no meaning there: {BASE} stands at the top of a file, {DELETE} in a "
+                           "block of a file; a list, and a block that -o gives, replaces the whole by itself")
+    if not isinstance(value.get(DELETE, False), bool):
+        raise ISEError(f"{place}{DELETE} is True or False, not {value[DELETE]!r}")
+    for key, item in value.items():
+        check_words(item, f"{place}{key}.", deletes)
+
+
 def _read(path: str, find: Callable[[str, str], str], above: tuple[str, ...]) -> dict[str, Any]:
     above = (*above, os.path.realpath(path))
     if above[-1] in above[:-1]:
@@ -53,12 +80,17 @@ def _read(path: str, find: Callable[[str, str], str], above: tuple[str, ...]) ->
         raise ISEError(f"config {path} builds on itself: {BASE} leads from " + " to ".join(above[start:]))
     own = _parse(path)
     bases = own.pop(BASE, None)
+    try:
+        own = plain_dicts(own)
+        check_words(own, deletes=True)
+    except ISEError as error:
+        raise ISEError(f"config {path}: {error}") from error
     if not isinstance(bases or [], (str, list)):
         raise ISEError(f"config {path}: {BASE} is a file or a list of files, not {bases!r}")
     below: dict[str, Any] = {}
     given: dict[str, str] = {}  # key -> the base that gives it
     for name in [bases] if isinstance(bases, str) else bases or []:
-        base = find(str(name), os.path.dirname(path))
+        base = find(str(name), path)
         block = _read(base, find, above)
         for key in _keys(block):
             other = next((one for one in given if _same_or_inside(key, one) or _same_or_inside(one, key)), None)
@@ -74,7 +106,7 @@ def _parse(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             config = yaml.safe_load(file)
-    except yaml.YAMLError as error:
+    except (RecursionError, yaml.YAMLError) as error:
         raise ISEError(f"config {path} is no yaml: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ISEError(f"config {path} cannot be read: {error}") from error

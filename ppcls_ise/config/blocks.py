@@ -7,52 +7,62 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..errors import ISEError
-from .fields import Block, keys_of
+from .fields import Block, Count, Is, Path, Whole, keys_of
 
 __all__ = [
-    "DATA_SETS", "LOSSES", "TRANSFORMS", "ArchBlock", "BackboneBlock", "ChannelJitterBlock", "ClusterContrastLossBlock",
+    "DATA_SETS", "LOSSES", "TRANSFORMS", "AnyGlobalBlock", "ArchBlock",
+    "BackboneBlock", "ChannelJitterBlock", "ClusterContrastLossBlock",
     "ClusterImagesBlock", "ClusterSamplerBlock", "GlobalBlock", "HeadBlock", "LabelPreservingLossBlock", "LoaderBlock",
     "MemoryBlock", "NeckBlock", "PadCropBlock", "PlainSamplerBlock", "PoolingBlock", "RandomEraseBlock",
     "ReIDImagesBlock", "SamplerBlock", "StopLayerBlock", "UnlabeledFolderBlock"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GlobalBlock(Block):
-    """``Global``: what ISE reads, or its configs need for PaddleClas."""
+class AnyGlobalBlock(Block):
+    """``Global`` of any model of PaddleClas: what is read here; the other keys are its own."""
 
-    epochs: int
-    iter_per_epoch: int
-    output_dir: str
-    save_interval: int
-    print_batch_step: int
-    eval_during_train: bool
-    train_mode: str | None = None
-    image_root: str | None = None
-    device: Literal["auto", "cpu", "gpu", "xpu", "npu", "mlu"] = "auto"
-    seed: int | bool | None = 0  # PaddleClas treats no seed and False alike
-    pretrained_model: str | None = None
-    checkpoints: str | None = None
-    feature_cache: bool = False
-    check_ranks: bool | None = None
-    update_freq: int = 1
-    use_visualdl: bool = False
-    eval_interval: int = 1
-    start_eval_epoch: int = 0
-    eval_mode: str = "retrieval"
+    image_root: Path | None = None
+    device: str = "auto"
+    pretrained_model: Path | Literal[False] | None = None
+    checkpoints: Path | Literal[False] | None = None
     protocol: str = "market"  # one of ppcls_ise.metric.PROTOCOLS
     best_metric: str = "mAP"  # one of ReIDMetric.names
     flip_test: bool = False
     re_ranking: bool = False
-    image_shape: tuple[int, ...] | None = None
-    save_inference_dir: str = "./inference"
+
+    host_keys: ClassVar[tuple[str, ...] | None] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GlobalBlock(AnyGlobalBlock):
+    """``Global`` of an ISEModel: what ISE reads, or its configs need for PaddleClas."""
+
+    epochs: Whole
+    iter_per_epoch: Whole
+    output_dir: Path
+    save_interval: Whole
+    print_batch_step: Whole
+    eval_during_train: bool
+    train_mode: str | None = None
+    device: Literal["auto", "cpu", "gpu", "xpu", "npu", "mlu"] = "auto"
+    seed: int | bool | None = 0  # PaddleClas treats no seed and False alike
+    feature_cache: bool = False
+    check_ranks: bool | None = None
+    update_freq: Whole = 1
+    use_visualdl: bool = False
+    eval_interval: Whole = 1
+    start_eval_epoch: Count = 0
+    eval_mode: str = "retrieval"
+    image_shape: Annotated[tuple[Whole, ...], Is("[3, height, width]")] | None = None
+    save_inference_dir: Path = "./inference"
 
     instead: ClassVar[Mapping[str, str]] = dict.fromkeys(("use_gpu", "use_xpu", "use_npu", "use_mlu"),
                                                          "set Global.device")
     #: The others that PaddleClas 2.4.2, release/2.5 or develop reads, or has in its own configs.
-    host_keys: ClassVar[tuple[str, ...]] = (
+    host_keys: ClassVar[tuple[str, ...] | None] = (
         "class_num", "distributed", "export_for_fd", "feature_binarize", "feature_normalize", "hpi_config_path",
         "image_channel", "infer_imgs", "log_ranks", "pdx_model_name", "print_mem_info", "retrieval_feature_from",
         "sim_block_size", "to_static", "uniform_output_enabled", "use_dali", "use_multilabel", "warmup_iter")
@@ -187,11 +197,11 @@ class _ImagesBlock(Block):
     """What the data sets have in common."""
 
     transform_ops: tuple[Any, ...] | None = None
-    image_root: str = "."
+    image_root: Path = "."
     cls_label_path: str | tuple[str, ...] = "."
-    image_dir: str = ""
+    image_dir: Path = ""
     cache: Literal["none", "ram", "disk"] = "none"
-    cache_dir: str | None = None
+    cache_dir: Path | None = None
     on_bad_image: Literal["error", "skip"] = "error"
 
 
@@ -286,8 +296,8 @@ LOSSES: dict[str, type[Block]] = {"ClusterContrastLoss": ClusterContrastLossBloc
 class SamplerBlock(Block):
     """``DataLoader.Train.sampler``: batches of all devices together."""
 
-    batch_size: int
-    num_instances: int
+    batch_size: Whole
+    num_instances: Whole
     name: Literal["PseudoLabelSampler"] = "PseudoLabelSampler"
 
     instead: ClassVar[Mapping[str, str]] = {"seed": "set Global.seed", "iter_per_epoch": "set Global.iter_per_epoch",

@@ -4,12 +4,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ISEError
-from .blocks import LOSSES, ArchBlock, GlobalBlock
-from .fields import check_block, read_block
-from .keys import named_items, nearest, require_block
-from .loaders import check_loaders
+from .blocks import LOSSES, AnyGlobalBlock, ArchBlock, GlobalBlock
+from .fields import check_block, drop_unset, keys_of, read_block
+from .keys import check_keys, named_items, nearest, require_block, require_text
+from .loaders import check_loaders, drop_unset_of_loaders
 
-__all__ = ["check_config", "is_ise"]
+__all__ = ["check_config", "drop_unset_keys", "is_ise"]
 
 #: Blocks of ours, and of PaddleClas.
 BLOCKS = (
@@ -37,15 +37,31 @@ def check_config(config: dict[str, Any], mode: str) -> None:
     for name in ("Global", "Arch"):
         if not isinstance(config.get(name), dict):
             raise ISEError(f"the config has no block {name}")
-    read = read_block if is_ise(config) and mode == "train" else check_block
-    read(GlobalBlock, config["Global"], "Global")
+    require_text(config["Arch"].get("name"), "Arch.name")
     if is_ise(config):
+        read = read_block if mode == "train" else check_block
+        read(GlobalBlock, config["Global"], "Global")
         read_block(ArchBlock, config["Arch"], "Arch")
+    else:
+        known = [*keys_of(GlobalBlock), *(GlobalBlock.host_keys or ())]
+        check_keys(config["Global"], known, "Global", GlobalBlock.instead)
+        check_block(AnyGlobalBlock, config["Global"], "Global")
     check_loaders(config.get("DataLoader"), is_ise(config), mode)
     require_block(config.get("Loss"), "Loss")
     for place, name, options in named_items((config.get("Loss") or {}).get("Train"), "Loss.Train"):
         if name in LOSSES:
             read_block(LOSSES[name], options, f"{place}.{name}")
+
+
+def drop_unset_keys(config: dict[str, Any]) -> None:
+    """Take the keys out of a checked config's blocks of ours that are null and so have their default; changes it."""
+    drop_unset(GlobalBlock if is_ise(config) else AnyGlobalBlock, config["Global"])
+    if is_ise(config):
+        drop_unset(ArchBlock, config["Arch"])
+    drop_unset_of_loaders(config.get("DataLoader"), is_ise(config))
+    for _, name, options in named_items((config.get("Loss") or {}).get("Train"), "Loss.Train"):
+        if name in LOSSES:
+            drop_unset(LOSSES[name], options)
 
 
 def is_ise(config: dict[str, Any]) -> bool:

@@ -2,22 +2,18 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 from ..errors import ISEError
 from ..images.listing import MARKET_PATTERN
-from .fields import Is, read_block
+from .fields import Is, Path, Positive, Whole, read_block
 from .load import load_config
 
 __all__ = ["Deployment", "IndexSettings", "ModelSettings", "SearchSettings", "ServingSettings", "read_deployment"]
 
 Block = TypeVar("Block")
-Whole = Annotated[int, Is("a whole number above 0", lambda value: value > 0)]
-Positive = Annotated[float, Is("a number above 0", lambda value: 0 < value < math.inf)]
-Path = Annotated[str, Is("a text (a folder 2024 is ./2024)")]
 
 #: Keys of PaddleClas's deploy configs that mean nothing here and do no harm.
 OTHERS = {"Global": ("det_inference_model_dir enable_benchmark enable_profile image_shape ir_optim label_list "
@@ -120,9 +116,9 @@ def read_deployment(path: str | os.PathLike[str], overrides: Iterable[str] = ())
 
 
 def _read(kind: type[Block], config: dict[str, Any], name: str) -> Block:
-    """A block, less what means nothing here; a key that is null has its default, but for the pattern, which is off."""
+    """A block, less what means nothing here."""
     block = config.get(name)
     if isinstance(block, dict):
         block = {key: value for key, value in block.items()
-                 if key not in OTHERS.get(name, ()) and (value is not None or key == "pattern")}
+                 if key not in OTHERS.get(name, ())}
     return read_block(kind, block, name)

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
 from ..errors import ISEError
 from .keys import check_keys
 
-__all__ = ["Block", "Is", "check_block", "defaults_of", "keys_of", "read_block"]
+__all__ = ["Block", "Count", "Is", "Path", "Positive", "Whole", "check_block", "defaults_of", "drop_unset",
+           "keys_of", "read_block"]
 
 T = TypeVar("T")
 
@@ -22,6 +25,12 @@ class Is:
 
     described: str  #: as a message says it, type included
     check: Callable[[Any], bool] = lambda value: True
+
+
+Whole = Annotated[int, Is("a whole number above 0", lambda value: value > 0)]
+Count = Annotated[int, Is("a whole number, 0 or above", lambda value: value >= 0)]
+Positive = Annotated[float, Is("a number above 0", lambda value: value > 0)]
+Path = Annotated[str, Is("a text (a folder 2024 is ./2024)")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +61,8 @@ def read_block(kind: type[T], block: Mapping[str, Any] | None, place: str, inste
             what a value may be (``int``, ``float``, ``bool``, ``str``, ``dict``, ``Literal``, ``list[...]``, another
             frozen dataclass for a block in the block, unions of these, ``Annotated`` with an :class:`Is`); its
             ``__post_init__`` checks ranges by errors whose message begins with the name of the key.
-        block: of a config; None counts as empty.
+        block: of a config; None counts as empty. A key that is null has its default, unless None is a value that the
+            annotation names; a required one is missing.
         place: what the config calls it, ``Arch.Head``.
         instead: what to do instead of setting a key that is not known, for keys that people look for here; a
             :class:`Block` has its own.
@@ -83,6 +93,22 @@ def check_block(kind: type, block: Mapping[str, Any] | None, place: str, instead
         _build(kind, given, place)
 
 
+def drop_unset(kind: type, block: Mapping[str, Any] | None) -> None:
+    """Take the keys out of a checked block, and of the blocks in it, that are null and so have their default.
+
+    Args:
+        block: of a config, changed; who reads it key by key need not know null.
+    """
+    if not isinstance(block, dict):
+        return
+    for key in keys_of(kind):
+        if key in block and _is_unset(kind, key, block[key]):
+            del block[key]
+        inner = _inner_block(_hints(kind)[key])
+        if inner is not None:
+            drop_unset(inner, block.get(key))
+
+
 def keys_of(kind: type) -> list[str]:
     """Keys of a block."""
     return [field.name for field in dataclasses.fields(kind) if field.init]
@@ -96,7 +122,7 @@ def defaults_of(kind: type) -> dict[str, Any]:
 
 def _given(kind: type, block: Mapping[str, Any] | None, place: str, instead: Mapping[str, str] | None,
            ignored: Iterable[str]) -> dict[str, Any]:
-    """Checked values by key, blocks in the block as their dataclasses; null of a required key counts as missing."""
+    """Checked values by key, blocks in the block as their dataclasses, without the keys that are null for unset."""
     others = getattr(kind, "host_keys", ())
     if others is None:  # the other keys are not ours to judge
         others = block if isinstance(block, Mapping) else ()
@@ -106,7 +132,7 @@ def _given(kind: type, block: Mapping[str, Any] | None, place: str, instead: Map
         if key not in keys_of(kind):
             continue
         inner = _inner_block(_hints(kind)[key])
-        if value is None and key in _required(kind):
+        if value is None and (key in _required(kind) or _is_unset(kind, key, value)):
             continue
         if inner is not None and isinstance(value, Mapping):
             value = read_block(inner, value, f"{place}.{key}")
@@ -117,6 +143,10 @@ def _given(kind: type, block: Mapping[str, Any] | None, place: str, instead: Map
                 raise ISEError(f"{place}.{error}") from error
         given[key] = tuple(value) if isinstance(value, list) else value
     return given
+
+
+def _is_unset(kind: type, key: str, value: Any) -> bool:
+    return value is None and key not in _required(kind) and not _fits(None, _hints(kind)[key])
 
 
 def _build(kind: type[T], given: dict[str, Any], place: str) -> T:
@@ -161,10 +191,10 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(value == one and type(value) is type(one) for one in arguments)
     if origin in (list, tuple):
         return isinstance(value, (list, tuple)) and all(_fits(item, arguments[0]) for item in value)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is float:  # numpy registers its numbers with these types
+        return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return isinstance(value, origin or hint)
 
 

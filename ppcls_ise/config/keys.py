@@ -8,7 +8,8 @@ from typing import Any
 
 from ..errors import ISEError
 
-__all__ = ["check_keys", "check_name", "named_items", "nearest", "require_block", "require_keys"]
+__all__ = ["check_keys", "check_name", "named_items", "nearest", "require_block", "require_keys",
+           "require_text"]
 
 
 def check_keys(block: Any, known: Iterable[str], place: str, instead: Mapping[str, str] | None = None) -> None:
@@ -60,6 +61,16 @@ def require_keys(block: dict | None, keys: Iterable[str], place: str) -> None:
             raise ISEError(f"{place}.{key} is missing")
 
 
+def require_text(value: Any, place: str) -> None:
+    """Refuse a name that is neither text nor missing.
+
+    Raises:
+        ISEError: naming the place.
+    """
+    if value is not None and not isinstance(value, str):
+        raise ISEError(f"{place} is a text, not {value!r}")
+
+
 def check_name(name: str, module: ModuleType, place: str) -> None:
     """Refuse a name that PaddleClas would look up in its ``module`` in vain.
 
@@ -85,7 +96,9 @@ def named_items(items: list | None, place: str) -> Iterator[tuple[str, str, dict
     for index, item in enumerate(items or []):
         if not isinstance(item, dict) or len(item) != 1:
             raise ISEError(f"{place}.{index} is one name with its options below it ('- Name:'), not {item!r}")
-        yield f"{place}.{index}", *next(iter(item.items()))
+        name, options = next(iter(item.items()))
+        require_block(options, f"{place}.{index}.{name}")
+        yield f"{place}.{index}", name, options
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

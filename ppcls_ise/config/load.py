@@ -1,7 +1,6 @@
 """Reading and keeping configs."""
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,12 +10,13 @@ import yaml
 
 from ..errors import ISEError
 from ..files import replacing
-from .bases import read_with_bases
+from .bases import check_words, read_with_bases
 from .keys import nearest
 from .overrides import apply_override
+from .plain import plain_dicts
 from .sizes import complete_sizes
 
-__all__ = ["load_config", "plain_dicts", "save_config", "shipped_configs", "write_yaml"]
+__all__ = ["load_config", "save_config", "shipped_configs", "write_yaml"]
 
 
 def load_config(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> dict[str, Any]:
@@ -34,11 +34,14 @@ def load_config(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> 
         The flat and complete config: plain dicts and lists, nothing in it twice.
 
     Raises:
-        ISEError: naming the file, if one is missing or no yaml; for an override that names no place in it.
+        ISEError: naming the file, if one is missing or no yaml; for an override that names no place in it; naming the
+            key, for a value that is neither block, list, text nor number.
     """
     config = read_with_bases(_existing(os.fspath(path), "", "config {} does not exist"), _base_file)
     for override in overrides:
         apply_override(config, override)
+    check_words(config)
+    config = plain_dicts(config)
     complete_sizes(config)
     return config
 
@@ -71,11 +74,6 @@ def write_yaml(config: dict[str, Any], path: str, comment: str) -> None:
         yaml.safe_dump(plain_dicts(config), file, sort_keys=False, allow_unicode=True)
 
 
-def plain_dicts(config: dict[str, Any]) -> dict[str, Any]:
-    """A copy of nothing but dicts, lists, text and numbers, none of them twice, as yaml writes best."""
-    return json.loads(json.dumps(config))
-
-
 def shipped_configs() -> Path:
     """The folder of the configs that come with the package: in the package itself, or beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
@@ -83,19 +81,24 @@ def shipped_configs() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-def _base_file(name: str, folder: str) -> str:
-    return _existing(name, folder, "config {}, a _base_, does not exist")
+def _base_file(name: str, naming: str) -> str:
+    return _existing(name, os.path.dirname(naming), "config {}, a _base_, does not exist", naming)
 
 
-def _existing(name: str, folder: str, missing: str) -> str:
-    """``name`` below ``folder`` or, where it is a bare name or one in ``configs/``, the shipped file of that name."""
+def _existing(name: str, folder: str, missing: str, naming: str | None = None) -> str:
+    """``name`` below ``folder`` or, where it is a bare name or one in ``configs/``, the shipped file of that name.
+
+    A file ``naming`` that names itself means the shipped one, if there is another of its name.
+    """
     path = os.path.join(folder, os.path.expanduser(name))
-    if os.path.isfile(path):
-        return path
+    found = [path] if os.path.isfile(path) else []
     if os.path.dirname(name) in ("", "configs"):
         shipped = shipped_configs() / os.path.basename(name)
-        if shipped.is_file():
-            return str(shipped)
+        found += [str(shipped)] if shipped.is_file() else []
+    if found:
+        return next((one for one in found if naming is None or not os.path.samefile(one, naming)), found[0])
+    if os.path.isdir(path):
+        raise ISEError(f"config {path} is a folder, not a yaml file")
     names = sorted(file.name for file in shipped_configs().glob("*.yaml"))
     near = nearest(os.path.basename(name), names, 0.75)
     raise ISEError(missing.format(path) + (f"; did you mean {near}?" if near else

@@ -14,10 +14,10 @@ from .blocks import (
     PlainSamplerBlock,
     SamplerBlock,
 )
-from .fields import Block, check_block, read_block
-from .keys import check_keys, named_items, require_block, require_keys
+from .fields import Block, check_block, drop_unset, read_block
+from .keys import check_keys, named_items, require_block, require_keys, require_text
 
-__all__ = ["check_loaders", "complete_loaders", "named_blocks", "plain_block", "transforms_of"]
+__all__ = ["check_loaders", "complete_loaders", "drop_unset_of_loaders", "named_blocks", "plain_block", "transforms_of"]
 
 PARTS = ("dataset", "sampler", "loader")
 CLUSTER, TRAIN = "DataLoader.Cluster", "DataLoader.Train"
@@ -57,6 +57,7 @@ def check_loaders(loaders: dict[str, Any] | None, ise: bool, mode: str) -> None:
         check_keys(block, PARTS, place)
         for part in PARTS:
             require_block((block or {}).get(part), f"{place}.{part}")
+            require_text(((block or {}).get(part) or {}).get("name"), f"{place}.{part}.name")
         for part, kind in _kinds(block or {}, place).items():
             check_block(kind, (block or {}).get(part), f"{place}.{part}")
         for item, name, options in transforms_of(place, block):
@@ -76,6 +77,17 @@ def _require_parts(block: dict[str, Any] | None, place: str) -> None:
             read_block(kinds[part], block[part], f"{place}.{part}")
         elif place != TRAIN:  # a sampler of another name
             require_keys(block[part], ["batch_size"], f"{place}.{part}")
+
+
+def drop_unset_of_loaders(loaders: dict[str, Any] | None, ise: bool) -> None:
+    """:func:`~.fields.drop_unset` of the blocks that :func:`check_loaders` has passed."""
+    for place, block in named_blocks(loaders):
+        if ise or _is_ours(block):
+            for part, kind in _kinds(block, place).items():
+                drop_unset(kind, block.get(part))
+            for _, name, options in transforms_of(place, block):
+                if name in TRANSFORMS:
+                    drop_unset(TRANSFORMS[name], options)
 
 
 def complete_loaders(root: str | None, loaders: dict[str, Any]) -> None:
@@ -124,7 +136,8 @@ def transforms_of(place: str, block: dict[str, Any] | None) -> Iterator[tuple[st
 
 def _is_ours(block: Any) -> bool:
     dataset = block.get("dataset") if isinstance(block, dict) else None
-    return isinstance(dataset, dict) and dataset.get("name") in DATA_SETS
+    name = dataset.get("name") if isinstance(dataset, dict) else None
+    return isinstance(name, str) and name in DATA_SETS
 
 
 def _kinds(block: dict[str, Any], place: str) -> dict[str, type[Block]]:

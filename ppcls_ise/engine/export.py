@@ -7,8 +7,8 @@ from typing import Any
 from ppcls.utils import logger
 
 from ..config.blocks import ArchBlock
-from ..config.load import plain_dicts
 from ..config.loaders import plain_block
+from ..config.plain import plain_dicts
 from ..images.reading import file_digest
 
 __all__ = ["export_model"]

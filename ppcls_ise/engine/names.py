@@ -10,7 +10,7 @@ import ppcls.metric
 
 from ..config.blocks import GlobalBlock
 from ..config.check import is_ise
-from ..config.fields import read_block
+from ..config.fields import drop_unset, read_block
 from ..config.keys import check_name, named_items, require_block
 from ..config.loaders import named_blocks, transforms_of
 from ..errors import ISEError
@@ -25,7 +25,7 @@ def check_names(config: dict[str, Any], mode: str) -> None:
     """Refuse names that PaddleClas would look up in vain, and what clustering, metric or synthetic set cannot do.
 
     Args:
-        config: that :func:`ppcls_ise.config.check.check_config` has passed; not changed.
+        config: that :func:`ppcls_ise.config.check.check_config` has passed; null is dropped where it means unset.
         mode: as of :func:`ppcls_ise.engine.prepare_config`; a clustering of the user's own is looked for in ``train``.
 
     Raises:
@@ -42,6 +42,7 @@ def check_names(config: dict[str, Any], mode: str) -> None:
             check_name(name, ppcls.loss, place)
     if config.get("Synthetic") is not None:
         read_block(SyntheticSet, config["Synthetic"], "Synthetic")
+        drop_unset(SyntheticSet, config["Synthetic"])
     _check_metrics(config)
 
 
@@ -53,6 +54,7 @@ def _check_metrics(config: dict[str, Any]) -> None:
             check_name(name, ppcls.metric, place)
         if name == "ReIDMetric":
             names = read_block(ReIDMetric, options, f"{place}.{name}").names
+            drop_unset(ReIDMetric, options)
     settings = config["Global"]
     if settings.get("protocol", GlobalBlock.protocol) not in PROTOCOLS:
         raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")

@@ -11,7 +11,7 @@ from ppcls.utils import logger
 
 from ..arch.bn_groups import check_group_size
 from ..config.blocks import DATA_SETS, ArchBlock, GlobalBlock, HeadBlock, SamplerBlock
-from ..config.check import check_config, is_ise
+from ..config.check import check_config, drop_unset_keys, is_ise
 from ..config.loaders import complete_loaders, plain_block
 from ..config.sizes import check_sizes
 from ..errors import ISEError
@@ -38,6 +38,7 @@ def prepare_config(config: dict[str, Any], mode: str) -> dict[str, Any]:
     """
     config = attribute_dict(copy.deepcopy(dict(config)))
     check_config(config, mode)
+    drop_unset_keys(config)
     check_names(config, mode)
     settings, loaders, ise = config["Global"], config.get("DataLoader") or {}, is_ise(config)
     settings["device"] = _device(settings.get("device", GlobalBlock.device))

@@ -32,6 +32,7 @@ def test_for_a_mode_it_is_what_the_engine_is_given(tmp_path, capsys):
     file = tmp_path / "flat.yaml"
     assert main(["-c", "ISE_demo.yaml", "--for", "train", "--flat", str(file)]) == 0
     assert get_config(str(file), show=False) == prepare_config(load_config("ISE_demo.yaml"), "train")
+    assert "ISE_demo.yaml, flat, for PaddleClas's own tools to train, not for ise" in file.read_text().splitlines()[0]
     assert main(["-c", "ISE_demo.yaml", "--for", "export"]) == 1
     assert "export needs the trained weights" in capsys.readouterr().err
 

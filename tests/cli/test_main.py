@@ -80,6 +80,12 @@ def test_a_file_of_the_checkout_is_the_command(path, name):
     assert done.returncode == 0 and done.stdout.startswith(f"usage: ise {name} [-h]"), done.stderr
 
 
+@pytest.mark.parametrize("path", [path for path in SHIMS if path.startswith("deploy/")])
+def test_a_file_of_deploy_has_to_be_given_its_config(path):
+    done = python(path)
+    assert done.returncode == 2 and "required: -c" in done.stderr
+
+
 def test_no_other_file_lies_beside_them():
     found = [path for folder in ("tools", "deploy") for path in (ROOT / folder).rglob("*.py")]
     assert {str(path.relative_to(ROOT)) for path in found} == set(SHIMS)
@@ -105,6 +111,24 @@ def test_how_a_command_ends(outcome, code, capsys):
     printed = capsys.readouterr()
     message = f"error: {outcome}\n" if isinstance(outcome, (ISEError, HostError)) else ""
     assert (printed.out, printed.err) == ("", message)
+
+
+@pytest.mark.parametrize("command", ["--help", "config -c ISE_demo.yaml"])
+def test_who_prints_what_nobody_reads_ends_quietly(command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        done = subprocess.run([sys.executable, "-m", "ppcls_ise.cli", *command.split()], stdout=nobody,
+                              stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_broken_pipe_of_somebody_else_is_not_hidden():
+    def action(options):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        program.run(program.make_parser("train", None), action, [])
 
 
 def test_other_errors_are_not_hidden():

@@ -109,3 +109,35 @@ def test_text_that_is_a_literal_is_its_value_as_in_paddleclas(write):
     path = write(own="a: 1e-4\nb: {c: '[1, 2]', d: 'None', e: 1.0/255.0, f: ü}\ng: [{h: {i: 1e-4}}, '007', '7']\n")
     assert load_config(path) == {"a": 1e-4, "b": {"c": [1, 2], "d": None, "e": "1.0/255.0", "f": "ü"},
                                  "g": [{"h": {"i": 1e-4}}, "007", "7"]}
+
+
+@pytest.mark.parametrize("text, message", [
+    ("A: &a {b: *a}", "own.yaml: A.b contains itself$"), ("A: &a [*a]", "own.yaml: A.0 contains itself$"),
+    ("A: 2024-01-01", "own.yaml: A is text, a number, a list or a block, not datetime.date"),
+    ("A: {_base_: x.yaml}", "own.yaml: A._base_ has no meaning there"),
+    ("A: [{_base_: x.yaml}]", "own.yaml: A.0._base_ has no meaning there"),
+    ("A: [{B: {_delete_: True}}]", "own.yaml: A.0.B._delete_ has no meaning there"),
+    ("A: {_delete_: 1}", "own.yaml: A._delete_ is True or False, not 1"),
+    ("A: {_delete_: [a]}", "own.yaml: A._delete_ is True or False, not")])
+def test_what_has_no_meaning_in_a_file_is_named(write, text, message):
+    with pytest.raises(ISEError, match=message):
+        load_config(write(own=text))
+
+
+@pytest.mark.parametrize("override, key", [
+    ("Cluster={'_delete_': True, 'name': 'x'}", "Cluster._delete_"), ("Cluster._delete_=True", "Cluster._delete_"),
+    ("Cluster={'_base_': 'x'}", "Cluster._base_"), ("_base_=x.yaml", "_base_")])
+def test_an_override_replaces_a_block_by_itself(override, key):
+    with pytest.raises(ISEError, match=f"^{key} has no meaning there.*a block that -o gives, replaces the whole"):
+        load_config("ISE_demo.yaml", [override])
+
+
+def test_a_file_of_the_name_of_a_shipped_one_may_build_on_it(write, tmp_path):
+    write(ISE_R50="_base_: ISE_R50.yaml\nGlobal: {epochs: 3}")
+    config = load_config(tmp_path / "ISE_R50.yaml")
+    assert config["Global"]["epochs"] == 3 and config["Cluster"]["eps"] == 0.4
+
+
+def test_a_folder_is_no_config(tmp_path):
+    with pytest.raises(ISEError, match=f"^config {tmp_path} is a folder"):
+        load_config(tmp_path)

@@ -50,14 +50,27 @@ def test_what_a_block_refuses(kind, block, message):
 
 
 @pytest.mark.parametrize("override, message", [
-    ("Global.epochs=many", "Global.epochs is a whole number, not 'many'"),
+    ("Global.epochs=many", "Global.epochs is a whole number above 0, not 'many'"),
     ("Global.device=tpu", "Global.device is auto, cpu, gpu, xpu, npu, mlu, not 'tpu'"),
     ("Global.flip_test=1", "Global.flip_test is True or False, not 1"),
-    ("DataLoader.Train.sampler.batch_size=64.0", "DataLoader.Train.sampler.batch_size is a whole number, not 64.0"),
+    ("DataLoader.Train.sampler.batch_size=64.0",
+     "DataLoader.Train.sampler.batch_size is a whole number above 0, not 64.0"),
     ("DataLoader.Train.sampler=[1]", r"DataLoader.Train.sampler is a block of keys, not \[1\]"),
     ("DataLoader.Eval=[1]", r"DataLoader.Eval is a block of keys, not \[1\]"),
     ("DataLoader.Train.dataset.cache=gpu", "DataLoader.Train.dataset.cache is none, ram, disk, not 'gpu'"),
     ("DataLoader.Train.dataset.transform_ops.2.PadCrop.padding=x", "transform_ops.2.PadCrop.padding is a whole number"),
+    *[(f"Global.{key}={value}", f"Global.{key} is a whole number above 0, not {value}")
+      for key in ("epochs", "save_interval", "print_batch_step", "eval_interval", "update_freq", "iter_per_epoch")
+      for value in (0, -1)],
+    ("Global.start_eval_epoch=-1", "Global.start_eval_epoch is a whole number, 0 or above, not -1"),
+    ("Global.image_shape=[3,0,64]", r"Global.image_shape is \[3, height, width\] or null, not \[3, 0, 64\]"),
+    ("DataLoader.Train.sampler.batch_size=0", "DataLoader.Train.sampler.batch_size is a whole number above 0, not 0"),
+    ("DataLoader.Train.sampler.num_instances=0", "sampler.num_instances is a whole number above 0, not 0"),
+    ("DataLoader.Train.dataset.name=[]", r"DataLoader.Train.dataset.name is a text, not \[\]"),
+    ("DataLoader.Eval.Query.dataset.name=[]", r"DataLoader.Eval.Query.dataset.name is a text, not \[\]"),
+    ("DataLoader.Train.sampler.name=[]", r"DataLoader.Train.sampler.name is a text, not \[\]"),
+    ("DataLoader.Train.dataset.transform_ops.0.ResizeImage=5", "transform_ops.0.ResizeImage is a block of keys, not 5"),
+    ("Arch.name=[]", r"Arch.name is a text, not \[\]"), ("Arch.Pooling.p=1e999", "Arch.Pooling.p is a number, not inf"),
     ("Loss=1", "Loss is a block of keys"), ("Loss.Train.0.ClusterContrastLoss.temperature=0", "temperature is above 0"),
     ("Arch.Head.topk=1.5", "Arch.Head.topk is a whole number, not 1.5"),
     ("Arch.Backbone.pretrained=1", "Arch.Backbone.pretrained is True or False or a text, not 1")])
@@ -65,6 +78,24 @@ def test_values_are_checked_with_the_place_that_an_override_has(override, messag
     for mode in ("train", "eval", "export", "data"):
         with pytest.raises(ISEError, match=message):
             check_config(load_config("ISE_demo.yaml", [override]), mode)
+
+
+def test_of_other_models_only_the_values_that_are_read_here_are_checked():
+    other = ["Arch.name=RecModel", "Global.epochs=0", "Global.seed=x", "Global.device=gcu", "Global.image_shape=[1]",
+             "Global.pretrained_model=False"]
+    check_config(load_config("ISE_demo.yaml", other), "train")
+    for override, message in (("Global.flip_test=1", "Global.flip_test is True or False"),
+                              ("Global.pretrained_model=1", "Global.pretrained_model is a text"),
+                              ("Global.epoch=1", "Global.epoch is no known key, did you mean epochs")):
+        with pytest.raises(ISEError, match=message):
+            check_config(load_config("ISE_demo.yaml", [*other, override]), "train")
+
+
+def test_a_folder_whose_name_is_a_number():
+    for key in ("output_dir", "image_root", "pretrained_model"):
+        with pytest.raises(ISEError, match=rf"Global.{key} is a text \(a folder 2024 is ./2024\).*, not 2024"):
+            check_config(load_config("ISE_demo.yaml", [f"Global.{key}=2024"]), "train")
+    check_config(load_config("ISE_demo.yaml", ["Global.output_dir=./2024"]), "train")
 
 
 def test_a_training_needs_what_global_has_no_default_for():

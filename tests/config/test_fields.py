@@ -4,9 +4,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pytest
 
-from ppcls_ise.config.fields import Block, check_block, defaults_of, keys_of, read_block
+from ppcls_ise.config.fields import Block, check_block, defaults_of, drop_unset, keys_of, read_block
 from ppcls_ise.errors import ISEError
 
 
@@ -31,6 +32,16 @@ class Plain:
             raise ValueError(f"size is at least 1, not {self.size}")
 
 
+@dataclasses.dataclass(frozen=True)
+class WithNull(Plain):
+    pattern: str | None = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+    inner: Plain | None = None
+
+
 def test_a_block_becomes_its_dataclass():
     assert read_block(Plain, {"size": 2}, "B") == Plain(2)
     block = {"size": 3, "eps": "auto", "names": ["a", "b"], "folder": "x", "inner": {"depth": 1}, "others": {"a": [1]}}
@@ -50,9 +61,12 @@ def test_a_block_becomes_its_dataclass():
     ({"size": 1.0}, "^B.size is a whole number, not 1.0$"),
     ({"size": 1, "eps": "big"}, "^B.eps is a number or auto, not 'big'$"),
     ({"size": 1, "eps": True}, "^B.eps is a number or auto, not True$"),
+    ({"size": 1, "eps": float("nan")}, "^B.eps is a number or auto, not nan$"),
+    ({"size": 1, "eps": float("-inf")}, "^B.eps is a number or auto, not -inf$"),
+    ({"size": np.bool_(True)}, "^B.size is a whole number, not .*True"),
+    ({"size": np.float32(1)}, "^B.size is a whole number, not .*1.0"),
     ({"size": 1, "mode": "slow"}, "^B.mode is fast, exact, not 'slow'$"),
     ({"size": 1, "half": 1}, "^B.half is True or False, not 1$"),
-    ({"size": 1, "half": None}, "^B.half is True or False, not None$"),
     ({"size": 1, "names": "a"}, "^B.names is a list of texts, not 'a'$"),
     ({"size": 1, "names": [1]}, r"^B.names is a list of texts, not \[1\]$"),
     ({"size": 1, "folder": 3}, "^B.folder is a text or null, not 3$"),
@@ -62,6 +76,22 @@ def test_a_block_becomes_its_dataclass():
 def test_mistakes_name_the_key(block, message):
     with pytest.raises(ISEError, match=message):
         read_block(Plain, block, "B", {"seed": "set Global.seed"})
+
+
+def test_numbers_of_numpy_are_numbers():
+    found = read_block(Plain, {"size": np.int64(2), "eps": np.float32(0.5)}, "B")
+    assert found == Plain(2, 0.5) and Ours(np.int32(3)).size == 3
+
+
+def test_null_is_the_default_unless_it_is_a_value_of_its_own():
+    block = {"size": 1, "eps": None, "half": None, "mode": None, "names": None, "folder": None, "pattern": None}
+    assert read_block(WithNull, block, "B") == WithNull(1, pattern=None) != WithNull(1)
+    drop_unset(WithNull, block)
+    assert block == {"size": 1, "folder": None, "pattern": None}
+    outer = {"inner": {"half": None, "size": 1}}
+    drop_unset(Outer, outer)
+    assert outer == {"inner": {"size": 1}}
+    drop_unset(Outer, None)
 
 
 def test_keys_that_others_read_are_passed_over():

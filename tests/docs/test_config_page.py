@@ -68,8 +68,8 @@ def test_keys_defaults_and_types_are_those_of_the_blocks(prefix):
 
 def test_every_block_is_on_the_page():
     listed = {getattr(blocks, name) for name in blocks.__all__ if name.endswith("Block")}
-    # The head's memory, and DataLoader.Cluster, which the page describes in words.
-    other = {blocks.MemoryBlock, blocks.ClusterImagesBlock, blocks.ClusterSamplerBlock}
+    # Parts of Global and Head, and DataLoader.Cluster, which the page describes in words.
+    other = {blocks.AnyGlobalBlock, blocks.MemoryBlock, blocks.ClusterImagesBlock, blocks.ClusterSamplerBlock}
     assert listed - other <= {kind for kinds in KINDS.values() for kind in kinds}
 
 

@@ -41,7 +41,7 @@ def test_the_given_config_is_not_changed():
     ("Cluster.k1=2.5", "Cluster.k1 is a whole number"),
     ("Global.pretrained_model=nowhere/best", "Global.pretrained_model: there is no file nowhere/best.pdparams"),
     ("Global.checkpoints=nowhere/latest", "Global.checkpoints: there is no file nowhere/latest.pdparams"),
-    ("Global.iter_per_epoch=0", "Global.iter_per_epoch is missing"),
+    ("Global.iter_per_epoch=0", "Global.iter_per_epoch is a whole number above 0"),
     ("DataLoader.Train.sampler.name=PKSampler", "PseudoLabelSampler"),
     ("Global.train_mode=None", "Global.train_mode: ise"), ("Global.train_mode=isee", "Global.train_mode is ise"),
     ("Global.protocol=foo", "Global.protocol is market, all, same_camera"), ("Global.device=tpu", "Global.device is"),
@@ -55,6 +55,27 @@ def test_mistakes_are_named(override, message):
         prepared([override])
 
 
+def test_null_is_the_default():
+    keys = ["Global.device", "Global.flip_test", "Global.eval_interval", "Global.best_metric", "Cluster.eps",
+            "Cluster.interval", "Arch.Head.topk", "Arch.stem_relu", "DataLoader.Train.loader.use_shared_memory",
+            "DataLoader.Train.dataset.cache", "DataLoader.Train.dataset.transform_ops.2.PadCrop.padding",
+            "Loss.Train.0.ClusterContrastLoss.temperature", "Metric.Eval.0.ReIDMetric.topk", "Synthetic.seed"]
+
+    found = prepared([f"{key}=null" for key in keys])
+    assert "temperature" not in found["Loss"]["Train"][0]["ClusterContrastLoss"]
+    assert "topk" not in found["Metric"]["Eval"][0]["ReIDMetric"] and "seed" not in found["Synthetic"]
+    assert "padding" not in found["DataLoader"]["Train"]["dataset"]["transform_ops"][2]["PadCrop"]
+    assert "cache" not in found["DataLoader"]["Train"]["dataset"] and "topk" not in found["Arch"]["Head"]
+    assert found["DataLoader"]["Train"]["loader"]["use_shared_memory"] is True
+    assert (found["Global"]["device"], found["Global"]["eval_interval"]) in (("cpu", 1), ("gpu", 1))
+    assert found["Global"]["flip_test"] is False and "best_metric" not in found["Global"]
+
+
+def test_weights_that_are_false_are_unset():
+    found = prepared(["Global.checkpoints=False", "Global.pretrained_model=False"])
+    assert found["Global"]["checkpoints"] is None is found["Global"]["pretrained_model"]
+
+
 TRAIN, QUERY = "DataLoader.Train", "DataLoader.Eval.Query"
 
 
@@ -63,7 +84,7 @@ TRAIN, QUERY = "DataLoader.Train", "DataLoader.Eval.Query"
     ("Clusters.eps=0.5", "the config has a block Clusters, did you mean Cluster"),
     ("Optimiser={}", "block Optimiser, did you mean Optimizer"), ("arch={}", "block arch, did you mean Arch"),
     ("Global.epoch=2", "Global.epoch is no known key, did you mean epochs"),
-    ("Global.of_another_program=1", r"Global.of_another_program is no known key\. Known are epochs, "),
+    ("Global.of_another_program=1", r"Global.of_another_program is no known key\. Known are image_root, "),
     ("Global.use_gpu=True", "Global.use_gpu is no key of this block: set Global.device"),
     ("Cluster.epss=0.5", "Cluster.epss is no known key, did you mean eps"),
     ("Cluster=0.5", "Cluster is a block of keys"),
@@ -209,3 +230,9 @@ def test_cluster_block():
     config = prepared(["Cluster.eps=auto", "Cluster.search=ivf", "Cluster.probes=9", "Cluster.half=True"])
     assert clustering_of(config["Cluster"]) == (KReciprocalDBSCAN(
         "auto", config["Cluster"]["min_samples"], config["Cluster"]["k1"], search="ivf", probes=9, half=True), 1)
+
+
+@pytest.mark.parametrize("size", [2.0, 0, -1, True, [32], [32, 0], "32"])
+def test_a_size_that_is_none_is_named(size):
+    with pytest.raises(ISEError, match=r"transform_ops.0.ResizeImage.size is \[width, height\], not "):
+        prepared([f"DataLoader.Train.dataset.transform_ops.0.ResizeImage.size={size!r}"])

@@ -66,3 +66,15 @@ def test_a_pattern_works_the_figures_out_anew(tool, runs):
             tool(runs / "a", "--pattern", wrong)
     with pytest.raises(SystemExit, match="no pseudo labels in"):
         tool(runs / "elsewhere")
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "1.5", "many"])
+def test_lines_are_some_epochs_apart(runs, every, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cluster_report.main([str(runs / "a"), f"--every={every}"])
+    assert f"a whole number above 0, not '{every}'" in capsys.readouterr().err
+
+
+def test_a_column_that_no_run_has_is_named(runs, capsys):
+    assert cluster_report.main([str(runs / "a"), "--columns", "purities"]) == 1
+    assert "error: --columns: no run has purities, did you mean purity? Known are" in capsys.readouterr().err
