@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 from ..errors import ISEError
-from ..images.listing import MARKET_PATTERN
+from ..images.names import MARKET_PATTERN
 from .fields import Is, Path, Positive, Whole, read_block
 from .load import load_config
 

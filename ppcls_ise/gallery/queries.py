@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import ISEError
-from ..images.listing import MARKET_PATTERN, identify
+from ..images.names import MARKET_PATTERN, identify
 from ..images.reading import shown
 from .entries import number_or_name
 from .gallery import Gallery

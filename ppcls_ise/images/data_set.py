@@ -6,7 +6,8 @@ from typing import Any
 
 from ..errors import ISEError
 from .layouts import find_layout
-from .listing import MARKET_PATTERN, ImageList, list_images
+from .listing import ImageList, list_images
+from .names import MARKET_PATTERN
 
 __all__ = ["LISTINGS", "list_data_set", "list_reid_images", "list_unlabeled_folder"]
 

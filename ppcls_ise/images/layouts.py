@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import ISEError
-from .listing import MARKET_PATTERN, neighbourhood
+from .listing import neighbourhood
+from .names import MARKET_PATTERN
 
 __all__ = ["LAYOUTS", "SPLITS", "Layout", "SplitFiles", "find_layout"]
 

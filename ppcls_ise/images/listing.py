@@ -5,19 +5,17 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ISEError, some
+from .names import MARKET_PATTERN, camera_ids, identity_numbers, search_names
 from .reading import shown
 
-__all__ = ["JUNK", "MARKET_PATTERN", "ImageList", "identified_list", "identify", "list_images"]
+__all__ = ["JUNK", "ImageList", "identified_list", "list_images", "neighbourhood"]
 
-#: ``0002_c1s1_000451_03.jpg``: identity 2, camera 1. Also Duke's, CUHK03-NP's, VeRi's and PersonX's naming. Junk is
-#: ``-1_c1s1_...``; a ``-`` after a letter or digit is a hyphen: ``id-1_c2.jpg`` is of identity 1.
-MARKET_PATTERN = r"(?P<pid>(?:(?<![^\W_])-)?\d+)_c(?P<camid>\d+)"
 JUNK = -1
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 _LABELS = re.compile(r"(\s+-?\d+)+$")
@@ -90,60 +88,21 @@ def identified_list(root: str, names: list[str], pattern: str | None, called: st
         everywhere: whether a name without a match is an error; else its identity and camera are -1.
 
     Raises:
-        ISEError: as :func:`identify` does, and for an identity that is no integer of 64 bits.
+        ISEError: as :func:`ppcls_ise.images.names.identify` does, and for an identity that is no integer of 64 bits.
     """
     if pattern is None:
         return ImageList(root, names, None, None)
     called = called or f"pattern '{pattern}'"
-    groups, matches = _search(names, pattern, called, everywhere)
+    groups, matches = search_names(names, pattern, called, everywhere)
     rows = [row for row, match in enumerate(matches) if match is not None]
     ids: dict[str, NDArray[np.int64]] = {group: np.full(len(names), -1, np.int64) for group in groups}
     texts = {group: [match[group] for match in matches if match is not None] for group in groups}
     cameras = None
     if "pid" in ids:
-        ids["pid"][rows] = _integers(texts["pid"], [names[row] for row in rows], called)
+        ids["pid"][rows] = identity_numbers(texts["pid"], [names[row] for row in rows], called)
     if "camid" in ids:
-        ids["camid"][rows], cameras = _cameras(texts["camid"])
+        ids["camid"][rows], cameras = camera_ids(texts["camid"])
     return ImageList(root, names, ids.get("pid"), ids.get("camid"), cameras)
-
-
-def identify(names: list[str], pattern: str | None, called: str) -> dict[str, list[str | None]]:
-    """What a pattern finds in names: searched in the file name and, where that does not match, in the whole path.
-
-    Args:
-        names: N paths.
-        pattern: regular expression with the groups ``pid`` and/or ``camid``, or None.
-        called: what errors call it.
-
-    Returns:
-        Group name -> its text in each of the N names; None for a group that took no part in the match.
-
-    Raises:
-        ISEError: if it is no regular expression, has other groups or none, or a name does not match.
-    """
-    if pattern is None:
-        return {}
-    groups, matches = _search(names, pattern, called, everywhere=True)
-    return {group: [match[group] for match in matches if match is not None] for group in groups}
-
-
-def _search(names: list[str], pattern: str, called: str, everywhere: bool
-            ) -> tuple[list[str], list[re.Match[str] | None]]:
-    """The groups of a pattern, and its match in each name."""
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise ISEError(f"{called} is no regular expression: {error}") from error
-    unknown = set(expression.groupindex) - {"pid", "camid"}
-    if unknown or not expression.groupindex:
-        raise ISEError(f"{called} needs the groups (?P<pid>...) and/or (?P<camid>...)"
-                       + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
-    matches = [expression.search(os.path.basename(name)) or expression.search(name) for name in names]
-    missed = [name for name, match in zip(names, matches) if match is None]
-    if everywhere and missed:
-        raise ISEError(f"{shown(missed[0])} does not match {called} ({len(missed)} of {len(names)} images do not); "
-                       "repair it, or set it to null if the names say nothing")
-    return list(expression.groupindex), matches
 
 
 def _names(root: str, split: str | Sequence[str], image_dir: str) -> list[str]:
@@ -186,27 +145,6 @@ def _walk(folder: str) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         folders.sort()
         yield from (os.path.join(place, name) for name in files if name.lower().endswith(SUFFIXES))
-
-
-def _integers(texts: list[Any], names: list[str], called: str) -> NDArray[np.int64]:
-    try:
-        return np.array([int(text) for text in texts], np.int64)
-    except OverflowError:
-        wrong = next(i for i, text in enumerate(texts) if abs(int(text)) >= 2**63)
-        raise ISEError(f"{shown(names[wrong])}: {called} finds the identity {texts[wrong]}, which has more than 64 bits"
-                       ) from None
-    except (TypeError, ValueError):
-        wrong = next(i for i, text in enumerate(texts) if not re.fullmatch(r"-?\d+", text or ""))
-        raise ISEError(f"{shown(names[wrong])}: {called} finds the identity {texts[wrong]!r}, which is no "
-                       "integer") from None
-
-
-def _cameras(texts: list[Any]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
-    """Camera ids, and their names if they are no numbers."""
-    if all(re.fullmatch(r"\d{1,18}", text or "") for text in texts):
-        return np.array([int(text) for text in texts], np.int64), None
-    names, camids = np.unique(np.array([text or "" for text in texts]), return_inverse=True)
-    return camids.astype(np.int64), tuple(names.tolist())
 
 
 def neighbourhood(folder: str, limit: int = 8) -> str:

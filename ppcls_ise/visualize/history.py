@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ISEError
-from ..images.listing import MARKET_PATTERN, ImageList, identified_list
+from ..images.listing import ImageList, identified_list
+from ..images.names import MARKET_PATTERN
 from ..metric import cluster_report
 from ..metric.epoch_table import Row, read_table
 

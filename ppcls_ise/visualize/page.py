@@ -6,11 +6,12 @@ import pathlib
 from html import escape
 from typing import NamedTuple
 
+from ..files import replacing
 from .charts import group_colour
 from .pictures import data_uri
 
 __all__ = ["Match", "Member", "Query", "cards", "chart_panel", "grid", "heading", "page", "panel", "rank_list_row",
-           "section", "sheet_row", "shown", "table", "text"]
+           "section", "sheet_row", "shown", "table", "text", "write"]
 
 
 def page(title: str, subtitle: str, sections: list[str]) -> str:
@@ -20,6 +21,13 @@ def page(title: str, subtitle: str, sections: list[str]) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(title)}</title><style>{style}</style></head>\n<body><main><header><h1>{escape(title)}</h1>"
             f'<p class="soft">{escape(subtitle)}</p></header>\n' + "\n".join(sections) + "\n</main></body></html>\n")
+
+
+def write(path: str, text: str) -> None:
+    """Write a page or a picture in place of an older one."""
+    # A folder of the run may have a name that is no UTF-8.
+    with replacing(path) as new, open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
 
 
 def section(title: str, words: str, *parts: str) -> str:

@@ -8,30 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import replacing
 from ..metric import cluster_report
-from ..metric.epoch_table import Row, best_epoch
+from ..metric.epoch_table import Row
 from . import page
-from .charts import group_colour, line_chart, scatter, standalone
+from .charts import group_colour, scatter, standalone
+from .curves import best_and_last, curves
 from .embedding import choose_for_map, flatten
 from .pictures import BAD, GOOD, PLAIN, camera_label, contact_sheet
 from .selection import RankList, cluster_sheets
 
 __all__ = ["ImageSet", "Retrieval", "write_report"]
 
-#: Charts: title -> (table of the run, columns or an ending of theirs, the values are fractions).
-CURVES = {
-    "Retrieval on the test set": ("evaluation", ("mAP", "rank1", "mINP"), True),
-    "Losses": ("training", ("Loss",), False),
-    "Clusters and outliers": ("clusters", ("clusters", "outliers"), False),
-    "Errors of the clustering": ("clusters", ("purity", "mixed", "split", "cross_camera"), True),
-    "Identities per cluster, clusters per identity": (
-        "clusters", ("identities_per_cluster", "clusters_per_identity"), False),
-    "Agreement with identities and with the epoch before": ("clusters", ("ari", "nmi", "ari_to_last"), True),
-    "Images in a cluster": ("clusters", ("size_q25", "size_median", "size_q75"), False),
-    "Lambda": ("training", ("lambda",), False),
-    "Learning rate": ("training", ("lr",), False),
-}
 KINDS = {"largest": ("Largest clusters", "One colour is one identity, where identities are known."),
          "mixed": ("Most mixed clusters", "Several identities in one cluster: each has its colour, the most frequent "
                                           "comes first."),
@@ -91,9 +78,9 @@ def write_report(folder: str, title: str, subtitle: str, training: ImageSet, lab
     known = training.pids is not None and (training.pids >= 0).any()
     training = training if known else training._replace(pids=None)
     figures = cluster_report(labels, training.pids, training.camids)
-    sections = [_key_figures(retrieval, figures), _best_and_last(tables["evaluation"], best)]
+    sections = [_key_figures(retrieval, figures), best_and_last(tables["evaluation"], best)]
     progress("curves")
-    sections.append(_curves(folder, tables))
+    sections.append(curves(folder, tables))
     progress("map of the features")
     sections.append(_maps(folder, training, labels))
     if retrieval is not None:
@@ -102,7 +89,7 @@ def write_report(folder: str, title: str, subtitle: str, training: ImageSet, lab
     progress("contact sheets")
     sections.append(_sheets(folder, training, labels))
     path = os.path.join(folder, "report.html")
-    _write(path, page.page(title, subtitle, [part for part in sections if part]))
+    page.write(path, page.page(title, subtitle, [part for part in sections if part]))
     return path
 
 
@@ -122,42 +109,6 @@ def _key_figures(retrieval: Retrieval | None, figures: dict[str, float]) -> str:
     return "".join(parts)
 
 
-def _best_and_last(evaluation: dict[int, Row], best: str) -> str:
-    if not evaluation:
-        return ""
-    columns = list(next(iter(evaluation.values())))
-    metric = best or "mAP"
-    chosen = {"last": max(evaluation), "best": best_epoch(evaluation, metric)}
-    rows = [{"": name, **evaluation[epoch]} for name, epoch in chosen.items() if epoch is not None]
-    return page.section("Best and last epoch", f"The best epoch was picked by {metric} on the test set itself, so its "
-                        "figures are too good: report the last epoch's.", page.table(["", *columns], rows))
-
-
-def _curves(folder: str, tables: dict[str, dict[int, Row]]) -> str:
-    panels = []
-    for title, (name, endings, unit) in CURVES.items():
-        rows = tables.get(name, {})
-        columns = dict.fromkeys(column for row in rows.values() for column in row)
-        chosen = [column for ending in endings for column in columns
-                  if column == ending or name == "training" and column.endswith(ending)]
-        series = {column: [(epoch, row[column]) for epoch, row in sorted(rows.items()) if column in row]
-                  for column in chosen}
-        series = {column.replace("_", " "): line for column, line in series.items() if line}
-        if series:
-            svg = line_chart(series, unit)
-            _write(os.path.join(folder, "curve_" + title.lower().split(",")[0].replace(" ", "_") + ".svg"),
-                   standalone(svg))
-            panels.append(page.chart_panel(title, svg, list(series)))
-    if not panels:
-        return ""
-    clusters = [row for _, row in sorted(tables["clusters"].items())]
-    names = list(dict.fromkeys(name for row in clusters for name in row))
-    details = "<details><summary>The clusters of every epoch as a table</summary>" + page.table(
-        names, clusters) + "</details>" if clusters else ""
-    return page.section("Over the epochs", "Point at a curve for its values. The clusters are those the epoch was "
-                        "trained on.", page.grid(panels), details)
-
-
 def _maps(folder: str, training: ImageSet, labels: NDArray[np.int64]) -> str:
     chosen = choose_for_map(training.pids if training.pids is not None else labels)
     if not len(chosen):
@@ -169,7 +120,7 @@ def _maps(folder: str, training: ImageSet, labels: NDArray[np.int64]) -> str:
                                ("identities", training.pids, "What the network never sees.")):
         if groups is not None:
             svg = scatter(places, groups[chosen], titles)
-            _write(os.path.join(folder, f"map_{name.replace(' ', '_')}.svg"), standalone(svg))
+            page.write(os.path.join(folder, f"map_{name.replace(' ', '_')}.svg"), standalone(svg))
             panels.append(page.panel(f"By {name}", text, svg))
     return page.section("Map of the features", f"{len(chosen)} of {len(labels)} training images by t-SNE. Hues "
                         "repeat: only neighbouring groups can be told apart.", page.grid(panels, wide=True))
@@ -218,9 +169,3 @@ def _sheets(folder: str, training: ImageSet, labels: NDArray[np.int64]) -> str:
 def _caption(training: ImageSet, labels: NDArray[np.int64], kind: str, index: int) -> str:
     name = f"cl {labels[index]}" if kind == "split" else "" if training.pids is None else f"id {training.pids[index]}"
     return f"{name} {training.camera(index)}".strip()
-
-
-def _write(path: str, text: str) -> None:
-    # A folder of the run may have a name that is no UTF-8.
-    with replacing(path) as new, open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)

@@ -2,21 +2,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
 
 import numpy as np
 
-from ..errors import ISEError, some
+from ..errors import ISEError
 from . import identity_pair
 from .files import State
-from .names import ARCHITECTURES, LINEAR, tensor_names
+from .names import (
+    ARCHITECTURES,
+    LAYOUTS,
+    LINEAR,
+    is_classifier,
+    layout_name,
+    layout_of,
+    recognise,
+    tensor_names,
+    torchvision_name,
+)
 
-__all__ = ["LAYOUTS", "Conversion", "to_paddle", "to_torch"]
+__all__ = ["Conversion", "to_paddle", "to_torch"]
 
-#: layout of a torch program -> place of the first residual stage in its ``base`` (an nn.Sequential of convolution,
-#: BatchNorm, [ReLU,] pooling and the stages); None where there is no ``base``
-LAYOUTS = {"torchvision": None, "ise": 4, "clustercontrast": 3}
-_STAGES = 4
 _NECK = {"feat_bn.weight": "neck.feat_bn.weight", "feat_bn.bias": "neck.feat_bn.bias",
          "feat_bn.running_mean": "neck.feat_bn._mean", "feat_bn.running_var": "neck.feat_bn._variance"}
 _GEM = ("gap.p", "backbone.avg_pool.p")
@@ -72,9 +77,9 @@ def to_paddle(state: State, architecture: str | None = None, widen: bool = False
         state = {name[len("module."):]: value for name, value in state.items()}
     if _is_paddle(state):
         return _keep(state, architecture)
-    layout = _layout(state)
-    by_name = {_torchvision_name(name, LAYOUTS[layout]): name for name in state}  # torchvision's name -> as it is
-    architecture = architecture or _recognise(by_name, tensor_names)
+    layout = layout_of(state)
+    by_name = {torchvision_name(name, LAYOUTS[layout]): name for name in state}  # torchvision's name -> as it is
+    architecture = architecture or recognise(by_name, tensor_names)
     with_neck = any(name in state for name in _NECK)
     prefix = "backbone." if with_neck or _GEM[0] in state else ""
     table = {old: prefix + new for old, new in tensor_names(architecture).items()}
@@ -103,7 +108,7 @@ def to_torch(state: State, layout: str | None = None, prefix: str = "",
     _check_architecture(architecture)
     with_neck = any(name in state for name in _NECK.values())
     by_name = {name.removeprefix("backbone."): name for name in state}
-    architecture = architecture or _recognise(by_name, _paddle_table)
+    architecture = architecture or recognise(by_name, _paddle_table)
     layout = layout or ("ise" if with_neck and architecture.startswith("ResNet") else "torchvision")
     if layout not in LAYOUTS:
         raise ISEError(f"the layout is {', '.join(LAYOUTS)}, not {layout!r}")
@@ -112,7 +117,7 @@ def to_torch(state: State, layout: str | None = None, prefix: str = "",
     if architecture in identity_pair.PAIRS:
         _drop_pair(architecture, by_name, state)
     table = {new: name for old, new in tensor_names(architecture).items()
-             if (name := _layout_name(old, LAYOUTS[layout])) is not None}
+             if (name := layout_name(old, LAYOUTS[layout])) is not None}
     table |= {new.removeprefix("backbone."): old for old, new in (*_NECK.items(), _GEM) if new in state}
     result = _rename(state, by_name, {old: prefix + new for old, new in table.items()}, architecture, layout)
     for name in list(result.state):  # torch wants it; it counts batches and changes nothing
@@ -146,7 +151,7 @@ def _keep(state: State, architecture: str | None) -> Conversion:
         kept = list(state)
     bare, notes = {name.removeprefix("backbone."): name for name in kept}, []
     try:
-        architecture = architecture or _recognise(bare, _paddle_table)
+        architecture = architecture or recognise(bare, _paddle_table)
     except ISEError:
         architecture = ""
         notes = [f"these are PaddleClas's names, but of none of {', '.join(ARCHITECTURES)}: shapes were not checked"]
@@ -158,62 +163,13 @@ def _paddle_table(architecture: str) -> dict[str, str]:
     return {new: old for old, new in tensor_names(architecture).items()}
 
 
-def _layout(state: State) -> str:
-    stages = {int(name.split(".")[1]) for name in state if name.startswith("base.") and ".conv1." in name}
-    if not stages:
-        return "torchvision"
-    for layout, first in LAYOUTS.items():
-        if first == min(stages):
-            return layout
-    raise ISEError(f"the residual stages begin at base.{min(stages)}; known are base.3 (convolution, BatchNorm, "
-                   "pooling before it: ClusterContrast) and base.4 (with ReLU: ISE)")
-
-
-def _torchvision_name(name: str, first_stage: int | None) -> str:
-    """``base.4.0.conv1.weight`` -> ``layer1.0.conv1.weight``; a name outside ``base`` stays."""
-    if first_stage is None or not name.startswith("base."):
-        return name
-    _, number, rest = name.split(".", 2)
-    place = int(number)
-    if place < 2:
-        return f"{('conv1', 'bn1')[place]}.{rest}"
-    return f"layer{place - first_stage + 1}.{rest}"
-
-
-def _layout_name(name: str, first_stage: int | None) -> str | None:
-    """The way back; None for the classifier, which a ``base`` does not have."""
-    if first_stage is None:
-        return name
-    module, rest = name.split(".", 1)
-    places = {"conv1": 0, "bn1": 1, **{f"layer{stage + 1}": first_stage + stage for stage in range(_STAGES)}}
-    return f"base.{places[module]}.{rest}" if module in places else None
-
-
-def _is_classifier(name: str) -> bool:
-    return name.startswith(("fc.", "classifier.", "out."))
-
-
-def _recognise(names: Collection[str], table_of: Callable[[str], dict[str, str]]) -> str:
-    """The architecture whose tensors are all there, the classifier's aside."""
-    missing = {architecture: [name for name in table_of(architecture) if name not in names
-                              and not _is_classifier(name)] for architecture in ARCHITECTURES}
-    complete = [architecture for architecture, names in missing.items() if not names]
-    if complete:
-        return max(complete, key=lambda architecture: len(table_of(architecture)))
-    nearest = min(missing, key=lambda architecture: len(missing[architecture]) / len(table_of(architecture)))
-    lacking = missing[nearest]
-    raise ISEError(f"these are not all weights of any of {', '.join(ARCHITECTURES)}: nearest is {nearest}, of which "
-                   f"{len(lacking)} of {len(table_of(nearest))} are missing ({some(lacking)}); the file has "
-                   f"{some(names)}. To convert what there is, name the architecture")
-
-
 def _rename(state: State, by_name: dict[str, str], table: dict[str, str], architecture: str, layout: str) -> Conversion:
     mapped = [(by_name[old], new) for old, new in table.items() if old in by_name]
     taken = {old for old, _ in mapped}
     renamed = {}
     for old, new in mapped:
         renamed[new] = state[old].T if new.endswith(LINEAR) else state[old]
-    missing = [new for old, new in table.items() if old not in by_name and not _is_classifier(old)]
+    missing = [new for old, new in table.items() if old not in by_name and not is_classifier(old)]
     left_over = [name for name in state if name not in taken and not name.endswith(_COUNTER)]
     notes = [_SPECIAL_STEM] if layout == "clustercontrast" else []
     return Conversion(renamed, architecture, layout, mapped, missing, left_over, notes)

@@ -16,7 +16,7 @@ from ppcls_ise.config.deployment import (
 )
 from ppcls_ise.config.fields import Is, read_block
 from ppcls_ise.errors import ISEError
-from ppcls_ise.images.listing import MARKET_PATTERN
+from ppcls_ise.images.names import MARKET_PATTERN
 from tests.helpers import ROOT
 
 BLOCKS = {"Global": ModelSettings, "IndexProcess": IndexSettings, "Search": SearchSettings, "Serving": ServingSettings}

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from ppcls_ise.errors import ISEError
-from ppcls_ise.images.listing import MARKET_PATTERN, ImageList, identified_list, identify, list_images
+from ppcls_ise.images.listing import ImageList, identified_list, list_images
+from ppcls_ise.images.names import MARKET_PATTERN, identify
 from tests.helpers import ROOT
 
 
