@@ -14,7 +14,6 @@ PADDLE2 := .venv-paddle2
 DEMO := output/ISE_demo
 PYTHONS ?= python3.10 python3.12 python3.13
 
-
 .PHONY: demo serve check test test-fast test-pythons test-matrix coverage lint wheel
 
 demo: $(INSTALLED)
