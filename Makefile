@@ -12,8 +12,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 PADDLE2 := .venv-paddle2
 DEMO := output/ISE_demo
-
-PYTHONS ?= python3.10 python3.12
+PYTHONS ?= python3.10 python3.12 python3.13
 
 .PHONY: demo serve check test test-fast test-pythons test-matrix coverage lint wheel
 

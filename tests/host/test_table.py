@@ -75,6 +75,7 @@ def test_a_row_that_no_longer_holds_is_named(row, complaint):
     assert (found is None) if complaint is None else (complaint in found and row.target in found and "why" in found)
 
 
+@pytest.mark.slow
 def test_a_registration_that_failed_can_be_tried_again():
     code = ("import ppcls_ise, ppcls_ise.host.registration as registration\n"
             "resolve, failed = registration.resolve, []\n"
