@@ -1,7 +1,7 @@
 # make demo: train, evaluate, export and search on synthetic persons, on the CPU.
 # make serve: a search page on the demo's model and gallery, which it makes if they are absent.
 # make check: lint and the tests that take under a minute in all.   make test: lint and all tests.
-# make coverage: all tests, and which part of each room they run.
+# make coverage: make test, and which part of each room the tests run.
 # make test-pythons PYTHONS="python3.10 python3.12": the tests of make check on each, in .venv-python3.10 and so on.
 # make test-matrix: TIPC's chain on PaddlePaddle 3 and 2, with PaddleClas's wheel and the checkouts that
 # PADDLECLAS_HOMES=path:path names.
@@ -12,6 +12,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 PADDLE2 := .venv-paddle2
 DEMO := output/ISE_demo
+PYTEST := python -m pytest
 PYTHONS ?= python3.10 python3.12 python3.13
 
 .PHONY: demo serve check test test-fast test-pythons test-matrix coverage lint wheel
@@ -28,7 +29,7 @@ $(DEMO)/gallery/gallery.json: | $(INSTALLED)
 check: lint test-fast
 
 test: lint
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/$(PYTEST)
 
 test-fast: $(INSTALLED)
 	$(VENV)/bin/python -m pytest -m "not slow"
@@ -38,7 +39,7 @@ test-pythons:
 
 coverage: $(INSTALLED)
 	$(VENV)/bin/coverage erase
-	$(VENV)/bin/coverage run -m pytest
+	$(MAKE) test PYTEST="coverage run -m pytest"
 	$(VENV)/bin/coverage combine --quiet
 	$(VENV)/bin/coverage json --quiet -o - | $(VENV)/bin/python tests/coverage_of_rooms.py
 
