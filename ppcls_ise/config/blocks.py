@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..errors import ISEError
-from .fields import Block, Count, Is, Path, Whole, keys_of
+from .fields import Block, Count, Is, Path, Positive, Whole, keys_of
 
 __all__ = [
     "DATA_SETS", "LOSSES", "TRANSFORMS", "AnyGlobalBlock", "ArchBlock",
@@ -56,7 +56,7 @@ class GlobalBlock(AnyGlobalBlock):
     eval_interval: Whole = 1
     start_eval_epoch: Count = 0
     eval_mode: str = "retrieval"
-    image_shape: Annotated[tuple[Whole, ...], Is("[3, height, width]")] | None = None
+    image_shape: Annotated[tuple[Whole, ...], Is("[3, height, width]", lambda shape: len(shape) == 3)] | None = None
     save_inference_dir: Path = "./inference"
 
     instead: ClassVar[Mapping[str, str]] = dict.fromkeys(("use_gpu", "use_xpu", "use_npu", "use_mlu"),
@@ -66,10 +66,6 @@ class GlobalBlock(AnyGlobalBlock):
         "class_num", "distributed", "export_for_fd", "feature_binarize", "feature_normalize", "hpi_config_path",
         "image_channel", "infer_imgs", "log_ranks", "pdx_model_name", "print_mem_info", "retrieval_feature_from",
         "sim_block_size", "to_static", "uniform_output_enabled", "use_dali", "use_multilabel", "warmup_iter")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.image_shape is None or len(self.image_shape) == 3, "image_shape", "[3, height, width]")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,39 +90,26 @@ class PoolingBlock(Block):
     """``Arch.Pooling``; ``p`` and ``eps`` are of ``gem``."""
 
     name: Literal["avg", "gem"] = "avg"
-    p: float = 3.0
-    eps: float = 1e-6
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.p > 0, "p", "above 0")
-        self.refuse_unless(self.eps > 0, "eps", "above 0")
+    p: Positive = 3.0
+    eps: Positive = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NeckBlock(Block):
     """``Arch.Neck``: PaddleClas's BatchNorm neck, its bias kept at 0."""
 
-    num_features: int
+    num_features: Annotated[int, Is("the width of the backbone's feature", lambda width: width > 0)]
     name: Literal["BNNeck"] = "BNNeck"
 
     host_keys: ClassVar[tuple[str, ...]] = ("weight_attr", "bias_attr", "use_global_stats")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.num_features > 0, "num_features", "the width of the backbone's feature")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MemoryBlock(Block):
     """What :class:`HeadBlock` says of the cluster memory."""
 
-    momentum: float = 0.2
+    momentum: Annotated[float, Is("the weight of the old centroid, in [0, 1)", lambda weight: 0 <= weight < 1)] = 0.2
     update: Literal["hard", "all"] = "hard"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(0 <= self.momentum < 1, "momentum", "the weight of the old centroid, in [0, 1)")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,13 +117,9 @@ class HeadBlock(MemoryBlock):
     """``Arch.Head``: support samples and cluster memory."""
 
     name: Literal["ISEHead"] = "ISEHead"
-    topk: int = 1
+    topk: Annotated[int, Is("the number of support samples per image, >= 0", lambda count: count >= 0)] = 1
     base: float = 1.0
     contrast_supports: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.topk >= 0, "topk", "the number of support samples per image, >= 0")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,7 +132,7 @@ class ArchBlock(Block):
     name: Literal["ISEModel"] = "ISEModel"
     BackboneStopLayer: StopLayerBlock | None = None
     Pooling: PoolingBlock | None = None
-    bn_group_size: int | None = None
+    bn_group_size: Annotated[int, Is("a whole number of images, at least 2", lambda size: size >= 2)] | None = None
     stem_relu: bool = True
     infer_output_key: str = "features"
     infer_add_softmax: bool = False
@@ -162,22 +141,13 @@ class ArchBlock(Block):
     instead: ClassVar[Mapping[str, str]] = {"feature_cache": "set Global.feature_cache"}
     host_keys: ClassVar[tuple[str, ...]] = ("use_sync_bn", "is_rec", "class_num")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.bn_group_size is None or self.bn_group_size >= 2, "bn_group_size",
-                           "a number of images, at least 2")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClusterContrastLossBlock(Block):
     """``ClusterContrastLoss`` of ``Loss.Train``."""
 
     weight: float
-    temperature: float = 0.05
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.temperature > 0, "temperature", "above 0")
+    temperature: Positive = 0.05
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -185,11 +155,7 @@ class LabelPreservingLossBlock(Block):
     """``LabelPreservingLoss`` of ``Loss.Train``."""
 
     weight: float
-    temperature: float = 0.6
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.temperature > 0, "temperature", "above 0")
+    temperature: Positive = 0.6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -251,11 +217,7 @@ class ClusterImagesBlock(Block):
 class PadCropBlock(Block):
     """``PadCrop`` of ``transform_ops``."""
 
-    padding: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.padding >= 0, "padding", "a number of pixels")
+    padding: Annotated[int, Is("a whole number of pixels", lambda pixels: pixels >= 0)] = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,18 +232,12 @@ class ChannelJitterBlock(Block):
 class RandomEraseBlock(Block):
     """``RandomErase`` of ``transform_ops``."""
 
-    probability: float = 0.5
-    area: tuple[float, ...] = (0.02, 0.4)
-    min_aspect: float = 0.3
-    fill: tuple[float, ...] = (0.485, 0.456, 0.406)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(0 <= self.probability <= 1, "probability", "from 0 to 1")
-        self.refuse_unless(len(self.area) == 2 and 0 <= self.area[0] <= self.area[1], "area",
-                           "[lower, upper] bound of the erased share of the image")
-        self.refuse_unless(0 < self.min_aspect <= 1, "min_aspect", "above 0, at most 1")
-        self.refuse_unless(len(self.fill) == 3, "fill", "a value per channel")
+    probability: Annotated[float, Is("from 0 to 1", lambda share: 0 <= share <= 1)] = 0.5
+    area: Annotated[tuple[float, ...], Is("[lower, upper] bound of the erased share of the image",
+                                          lambda area: len(area) == 2 and 0 <= area[0] <= area[1])] = (0.02, 0.4)
+    min_aspect: Annotated[float, Is("above 0, at most 1", lambda aspect: 0 < aspect <= 1)] = 0.3
+    fill: Annotated[tuple[float, ...], Is("a value per channel",
+                                          lambda fill: len(fill) == 3)] = (0.485, 0.456, 0.406)
 
 
 #: Name of a transform of ours -> its block.
@@ -308,13 +264,9 @@ class SamplerBlock(Block):
 class PlainSamplerBlock(Block):
     """``sampler`` of a block of ``DataLoader.Eval``: batches of each device."""
 
-    batch_size: int
+    batch_size: Whole
     shuffle: bool
     drop_last: bool
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.batch_size > 0, "batch_size", "a number of images")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -329,9 +281,5 @@ class ClusterSamplerBlock(PlainSamplerBlock):
 class LoaderBlock(Block):
     """``loader`` of a block of ``DataLoader``."""
 
-    num_workers: int
+    num_workers: Annotated[int, Is("a whole number of processes", lambda count: count >= 0)]
     use_shared_memory: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.num_workers >= 0, "num_workers", "a number of processes")

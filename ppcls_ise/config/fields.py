@@ -46,11 +46,6 @@ class Block:
         for field in dataclasses.fields(self):
             _check_value(type(self), field.name, getattr(self, field.name))
 
-    def refuse_unless(self, good: bool, key: str, what: str) -> None:
-        """Raise an ISEError that ``key`` is ``what`` unless its value is good."""
-        if not good:
-            raise ISEError(f"{key} is {what}, not {getattr(self, key)!r}")
-
 
 def read_block(kind: type[T], block: Mapping[str, Any] | None, place: str, instead: Mapping[str, str] | None = None,
                ignored: Iterable[str] = ()) -> T:
@@ -60,7 +55,7 @@ def read_block(kind: type[T], block: Mapping[str, Any] | None, place: str, inste
         kind: a frozen dataclass. Its fields are the keys; a field without a default is required; the annotations say
             what a value may be (``int``, ``float``, ``bool``, ``str``, ``dict``, ``Literal``, ``list[...]``, another
             frozen dataclass for a block in the block, unions of these, ``Annotated`` with an :class:`Is`); its
-            ``__post_init__`` checks ranges by errors whose message begins with the name of the key.
+            ``__post_init__`` checks what is left, by errors whose message begins with the name of the key.
         block: of a config; None counts as empty. A key that is null has its default, unless None is a value that the
             annotation names; a required one is missing.
         place: what the config calls it, ``Arch.Head``.

@@ -98,9 +98,9 @@ def test_checkpoints_and_bare_backbones_load_and_a_wrong_one_is_an_error(tmp_pat
 @pytest.mark.parametrize("options, message", [
     ({"Pooling": {"name": "max"}}, "Arch.Pooling.name"),
     ({"Head": {"name": "FC"}}, "Arch.Head.name is ISEHead, not 'FC'"),
-    ({"bn_group_size": 0}, "Arch.bn_group_size is a number of images, at least 2, not 0"),
-    ({"bn_group_size": True}, "Arch.bn_group_size is a whole number or null, not True"),
-    ({"bn_group_size": "64"}, "Arch.bn_group_size is a whole number or null, not '64'"),
+    ({"bn_group_size": 0}, "Arch.bn_group_size is a whole number of images, at least 2 or null, not 0"),
+    ({"bn_group_size": True}, "Arch.bn_group_size is a whole number of images, at least 2 or null, not True"),
+    ({"bn_group_size": "64"}, "Arch.bn_group_size is a whole number of images, at least 2 or null, not '64'"),
     ({"Neck": None}, "Arch.Neck is missing"), ({"Pooling": "gem"}, "Arch.Pooling is a block of keys .name, p, eps."),
     ({"Head": {"name": "ISEHead", "top": 1}}, r"Arch.Head.top is no known key, did you mean topk\?"),
     ({"bn_groupsize": 64}, r"Arch.bn_groupsize is no known key, did you mean bn_group_size\?"),

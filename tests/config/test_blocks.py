@@ -24,24 +24,24 @@ def test_blocks_are_frozen_and_their_defaults_pass_their_checks(kind):
 
 
 @pytest.mark.parametrize("kind, block, message", [
-    (blocks.GlobalBlock, {"image_shape": [256, 128]}, r"image_shape is \[3, height, width\], not \(256, 128\)"),
+    (blocks.GlobalBlock, {"image_shape": [256, 128]}, r"image_shape is \[3, height, width\] or null, not \[256, 128\]"),
     (blocks.HeadBlock, {"topk": -1}, "topk is the number of support samples per image, >= 0, not -1"),
     (blocks.HeadBlock, {"momentum": 1.0}, r"momentum is the weight of the old centroid, in \[0, 1\), not 1.0"),
     (blocks.HeadBlock, {"update": "ori"}, "update is hard, all, not 'ori'"),
-    (blocks.PoolingBlock, {"p": 0}, "p is above 0"), (blocks.PoolingBlock, {"eps": 0.0}, "eps is above 0"),
+    (blocks.PoolingBlock, {"p": 0}, "p is a number above 0"), (blocks.PoolingBlock, {"eps": 0.0}, "eps is a number above 0"),
     (blocks.NeckBlock, {"num_features": 0}, "num_features is the width of the backbone's feature, not 0"),
-    (blocks.ClusterContrastLossBlock, {"weight": 1, "temperature": 0}, "temperature is above 0"),
-    (blocks.LabelPreservingLossBlock, {"weight": 1, "temperature": -1}, "temperature is above 0"),
+    (blocks.ClusterContrastLossBlock, {"weight": 1, "temperature": 0}, "temperature is a number above 0"),
+    (blocks.LabelPreservingLossBlock, {"weight": 1, "temperature": -1}, "temperature is a number above 0"),
     (blocks.UnlabeledFolderBlock, {"cameras": r"(?P<pid>\d+)"}, "cameras has the group camid only"),
     (blocks.ReIDImagesBlock, {"cache": "gpu"}, "cache is none, ram, disk, not 'gpu'"),
     (blocks.ReIDImagesBlock, {"cls_label_path": [1]}, "cls_label_path is a text or a list of texts, not"),
-    (blocks.PadCropBlock, {"padding": -1}, "padding is a number of pixels"),
+    (blocks.PadCropBlock, {"padding": -1}, "padding is a whole number of pixels"),
     (blocks.RandomEraseBlock, {"probability": 2}, "probability is from 0 to 1"),
     (blocks.RandomEraseBlock, {"area": [0.4, 0.02]}, "area is .lower, upper. bound"),
     (blocks.RandomEraseBlock, {"min_aspect": 0}, "min_aspect is above 0, at most 1"),
     (blocks.RandomEraseBlock, {"fill": [0.5]}, "fill is a value per channel"),
-    (blocks.PlainSamplerBlock, {"batch_size": 0, "shuffle": False, "drop_last": False}, "batch_size is a number of im"),
-    (blocks.LoaderBlock, {"num_workers": -1}, "num_workers is a number of processes")])
+    (blocks.PlainSamplerBlock, {"batch_size": 0, "shuffle": False, "drop_last": False}, "batch_size is a whole number above 0"),
+    (blocks.LoaderBlock, {"num_workers": -1}, "num_workers is a whole number of processes")])
 def test_what_a_block_refuses(kind, block, message):
     given = {"epochs": 1, "iter_per_epoch": 1, "output_dir": "o", "save_interval": 1, "print_batch_step": 1,
              "eval_during_train": False, **block} if kind is blocks.GlobalBlock else block
@@ -70,9 +70,11 @@ def test_what_a_block_refuses(kind, block, message):
     ("DataLoader.Eval.Query.dataset.name=[]", r"DataLoader.Eval.Query.dataset.name is a text, not \[\]"),
     ("DataLoader.Train.sampler.name=[]", r"DataLoader.Train.sampler.name is a text, not \[\]"),
     ("DataLoader.Train.dataset.transform_ops.0.ResizeImage=5", "transform_ops.0.ResizeImage is a block of keys, not 5"),
-    ("Arch.name=[]", r"Arch.name is a text, not \[\]"), ("Arch.Pooling.p=1e999", "Arch.Pooling.p is a number, not inf"),
-    ("Loss=1", "Loss is a block of keys"), ("Loss.Train.0.ClusterContrastLoss.temperature=0", "temperature is above 0"),
-    ("Arch.Head.topk=1.5", "Arch.Head.topk is a whole number, not 1.5"),
+    ("Arch.name=[]", r"Arch.name is a text, not \[\]"),
+    ("Arch.Pooling.p=1e999", "Arch.Pooling.p is a number above 0, not inf"),
+    ("Loss=1", "Loss is a block of keys"),
+    ("Loss.Train.0.ClusterContrastLoss.temperature=0", "temperature is a number above 0"),
+    ("Arch.Head.topk=1.5", "Arch.Head.topk is the number of support samples per image, >= 0, not 1.5"),
     ("Arch.Backbone.pretrained=1", "Arch.Backbone.pretrained is True or False or a text, not 1")])
 def test_values_are_checked_with_the_place_that_an_override_has(override, message):
     for mode in ("train", "eval", "export", "data"):

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pytest
 
-from ppcls_ise.config.fields import Block, check_block, defaults_of, drop_unset, keys_of, read_block
+from ppcls_ise.config.fields import Block, Is, check_block, defaults_of, drop_unset, keys_of, read_block
 from ppcls_ise.errors import ISEError
 
 
@@ -109,14 +109,10 @@ def test_a_block_that_need_not_be_complete():
 
 @dataclasses.dataclass(frozen=True)
 class Ours(Block):
-    size: int = 1
+    size: Annotated[int, Is("a whole number above 0", lambda size: size > 0)] = 1
 
     instead: ClassVar[dict[str, str]] = {"seed": "set Global.seed"}
     host_keys: ClassVar[tuple[str, ...]] = ("theirs",)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_unless(self.size > 0, "size", "above 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +130,6 @@ def test_a_block_of_ours_knows_the_keys_of_others():
 
 
 def test_a_block_of_ours_is_checked_where_python_builds_it():
-    for size, message in (("1", "^size is a whole number, not '1'$"), (0, "^size is above 0, not 0$")):
+    for size, message in (("1", "^size is a whole number above 0, not '1'$"), (0, "^size is a whole number above 0, not 0$")):
         with pytest.raises(ISEError, match=message):
             Ours(size)

@@ -205,7 +205,7 @@ def test_mistakes_are_told(train, saved):
 @pytest.mark.parametrize("overrides, message", [
     (["Arch.bn_group_size=7"], "does not divide DataLoader.Train.sampler.batch_size 16"),
     (["Arch.bn_group_size=2"], "must be a multiple of num_instances 4"),
-    (["Arch.bn_group_size=many"], "is a whole number"),
+    (["Arch.bn_group_size=many"], "is a whole number of images"),
     (["Global.feature_cache=True", "Arch.bn_group_size=None"], "set Arch.bn_group_size")])
 def test_group_sizes_that_cannot_be(train, overrides, message):
     with pytest.raises(ISEError, match=message):
