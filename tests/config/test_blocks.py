@@ -28,7 +28,8 @@ def test_blocks_are_frozen_and_their_defaults_pass_their_checks(kind):
     (blocks.HeadBlock, {"topk": -1}, "topk is the number of support samples per image, >= 0, not -1"),
     (blocks.HeadBlock, {"momentum": 1.0}, r"momentum is the weight of the old centroid, in \[0, 1\), not 1.0"),
     (blocks.HeadBlock, {"update": "ori"}, "update is hard, all, not 'ori'"),
-    (blocks.PoolingBlock, {"p": 0}, "p is a number above 0"), (blocks.PoolingBlock, {"eps": 0.0}, "eps is a number above 0"),
+    (blocks.PoolingBlock, {"p": 0}, "p is a number above 0"),
+    (blocks.PoolingBlock, {"eps": 0.0}, "eps is a number above 0"),
     (blocks.NeckBlock, {"num_features": 0}, "num_features is the width of the backbone's feature, not 0"),
     (blocks.ClusterContrastLossBlock, {"weight": 1, "temperature": 0}, "temperature is a number above 0"),
     (blocks.LabelPreservingLossBlock, {"weight": 1, "temperature": -1}, "temperature is a number above 0"),
@@ -40,7 +41,8 @@ def test_blocks_are_frozen_and_their_defaults_pass_their_checks(kind):
     (blocks.RandomEraseBlock, {"area": [0.4, 0.02]}, "area is .lower, upper. bound"),
     (blocks.RandomEraseBlock, {"min_aspect": 0}, "min_aspect is above 0, at most 1"),
     (blocks.RandomEraseBlock, {"fill": [0.5]}, "fill is a value per channel"),
-    (blocks.PlainSamplerBlock, {"batch_size": 0, "shuffle": False, "drop_last": False}, "batch_size is a whole number above 0"),
+    (blocks.PlainSamplerBlock, {"batch_size": 0, "shuffle": False, "drop_last": False},
+     "batch_size is a whole number above 0"),
     (blocks.LoaderBlock, {"num_workers": -1}, "num_workers is a whole number of processes")])
 def test_what_a_block_refuses(kind, block, message):
     given = {"epochs": 1, "iter_per_epoch": 1, "output_dir": "o", "save_interval": 1, "print_batch_step": 1,

@@ -130,6 +130,7 @@ def test_a_block_of_ours_knows_the_keys_of_others():
 
 
 def test_a_block_of_ours_is_checked_where_python_builds_it():
-    for size, message in (("1", "^size is a whole number above 0, not '1'$"), (0, "^size is a whole number above 0, not 0$")):
+    for size, message in (("1", "^size is a whole number above 0, not '1'$"),
+                          (0, "^size is a whole number above 0, not 0$")):
         with pytest.raises(ISEError, match=message):
             Ours(size)
