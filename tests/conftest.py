@@ -4,6 +4,8 @@ import re
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before Paddle is there: what is compared bit for bit is run so
 
+import ppcls_ise.host.processor  # noqa: F401, I001, which looks at it
+
 import paddle
 import pytest
 

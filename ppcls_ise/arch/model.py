@@ -19,6 +19,7 @@ from ..config.keys import check_name
 from ..distributed.global_batch import average_gradients
 from ..errors import ISEError
 from .bn_groups import GroupStatistics, batch_norms, span_batch_norms
+from .convolution import compute_by_onednn
 from .fit import check_fit, read_weights
 from .head import ISEHead
 from .neck import freeze_bias
@@ -32,6 +33,7 @@ class ISEModel(RecModel):
 
     Args:
         feature_cache: see :meth:`forward`.
+        use_onednn: see :func:`ppcls_ise.arch.convolution.compute_by_onednn`.
         keys: of :class:`ppcls_ise.config.blocks.ArchBlock`: ``Backbone`` {name, pretrained: False | True | a file,
             ...}, ``Pooling`` {name: avg | gem, p}, ``BackboneStopLayer`` {name} (optional: the layer whose output map
             is pooled to the feature; by default the whole backbone without its classifier), ``Neck`` {num_features},
@@ -46,7 +48,8 @@ class ISEModel(RecModel):
             not fit.
     """
 
-    def __init__(self, feature_cache: bool = GlobalBlock.feature_cache, **keys: Any):
+    def __init__(self, feature_cache: bool = GlobalBlock.feature_cache, use_onednn: bool = GlobalBlock.use_onednn,
+                 **keys: Any):
         arch = read_block(ArchBlock, keys, "Arch")
         name, pretrained, stop = arch.Backbone.name, arch.Backbone.pretrained, arch.BackboneStopLayer
         check_name(name, ppcls.arch.backbone, "Arch.Backbone.name")
@@ -84,6 +87,8 @@ class ISEModel(RecModel):
         self.head = ISEHead(**dataclasses.asdict(arch.Head))
         self.bn_group_size, self.feature_cache = arch.bn_group_size, feature_cache
         self.statistics = GroupStatistics(batch_norms(self))
+        if use_onednn:
+            compute_by_onednn(self)
 
     def span_processes(self, processes_per_group: int) -> None:
         """Let BatchNorm see the rows of ``processes_per_group`` consecutive processes; for groups larger than a

@@ -50,6 +50,8 @@ class GlobalBlock(AnyGlobalBlock):
     device: Literal["auto", "cpu", "gpu", "xpu", "npu", "mlu"] = "auto"
     seed: int | bool | None = 0  # PaddleClas treats no seed and False alike
     feature_cache: bool = False
+    use_onednn: bool = True
+    cpu_num_threads: Whole | None = None
     check_ranks: bool | None = None
     update_freq: Whole = 1
     use_visualdl: bool = False
@@ -138,7 +140,7 @@ class ArchBlock(Block):
     infer_add_softmax: bool = False
     export_normalize: bool = True
 
-    instead: ClassVar[Mapping[str, str]] = {"feature_cache": "set Global.feature_cache"}
+    instead: ClassVar[Mapping[str, str]] = {key: f"set Global.{key}" for key in ("feature_cache", "use_onednn")}
     host_keys: ClassVar[tuple[str, ...]] = ("use_sync_bn", "is_rec", "class_num")
 
 

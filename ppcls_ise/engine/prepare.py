@@ -9,6 +9,7 @@ import paddle
 import paddle.distributed as dist
 from ppcls.utils import logger
 
+from .. import onednn
 from ..arch.bn_groups import check_group_size
 from ..config.blocks import DATA_SETS, ArchBlock, GlobalBlock, HeadBlock, SamplerBlock
 from ..config.check import check_config, drop_unset_keys, is_ise
@@ -16,6 +17,7 @@ from ..config.loaders import complete_loaders, plain_block
 from ..config.sizes import check_sizes
 from ..errors import ISEError
 from ..host.bridges import attribute_dict
+from ..host.processor import faster_blas, keep_memory, use_threads
 from .checkpoints import settle
 from .names import check_names
 
@@ -46,6 +48,8 @@ def prepare_config(config: dict[str, Any], mode: str) -> dict[str, Any]:
         settings.setdefault(key, getattr(GlobalBlock, key))
     if ise:
         _complete_ise(settings, config["Arch"])
+        if settings["device"] == "cpu" and mode in ("train", "eval"):
+            _prepare_processor(settings)
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
     evaluates = mode == "eval" or (mode == "train" and settings.get("eval_during_train"))
@@ -74,6 +78,18 @@ def _complete_ise(settings: dict[str, Any], arch: dict[str, Any]) -> None:
         settings.setdefault(key, getattr(GlobalBlock, key))
     for key in ("infer_output_key", "infer_add_softmax"):
         arch.setdefault(key, getattr(ArchBlock, key))
+    arch["use_onednn"] = settings.get("use_onednn", GlobalBlock.use_onednn)
+
+
+def _prepare_processor(settings: dict[str, Any]) -> None:
+    """What a run on the CPU computes with; before anything is computed."""
+    threads = use_threads(settings.get("cpu_num_threads", GlobalBlock.cpu_num_threads))
+    version = onednn.version() if settings.get("use_onednn", GlobalBlock.use_onednn) else None
+    if version:
+        keep_memory()
+    logger.info(f"[CPU] {threads} thread{'s' * (threads > 1)}, "
+                + (f"oneDNN {version}" if version else "Paddle's own convolutions")
+                + (", MKL_DEBUG_CPU_TYPE=5" if faster_blas() else ""))
 
 
 def _complete_export(config: dict[str, Any]) -> None:

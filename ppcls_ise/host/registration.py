@@ -8,6 +8,7 @@ from typing import Any
 
 from .bridges import refuse_crash, stand_in_for_visualdl
 from .find import HostError, activate
+from .processor import faster_blas
 from .table import TABLE, Row, resolve
 
 __all__ = ["register"]
@@ -21,6 +22,7 @@ def register() -> None:
         HostError: if there is no PaddleClas that can run here.
     """
     activate()
+    faster_blas()
     refuse_crash()
     stand_in_for_visualdl()
     # All of them first: the engine copies names of the others when it is imported.

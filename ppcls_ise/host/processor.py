@@ -1,0 +1,94 @@
+"""The processor that Paddle trains on where there is no GPU: what it leaves unused by default.
+
+All of it has to be set before Paddle computes anything, which its import does not do.
+"""
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+import os
+import platform
+import sys
+
+__all__ = ["faster_blas", "keep_memory", "num_cores", "use_threads"]
+
+# Importing Paddle sets it to 1 where it is not set, and so does the launcher for the processes it starts.
+_GIVEN = os.environ.get("OMP_NUM_THREADS") if "paddle" not in sys.modules else None
+_BLAS_SWITCH = "MKL_DEBUG_CPU_TYPE"
+# mallopt(3)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _KEPT = -1, -3, 2 ** 31 - 1
+
+
+def faster_blas() -> bool:
+    """Let the BLAS in Paddle's wheel, MKL of 2019, use AVX2 on processors that have it and are not Intel's.
+
+    By itself it takes SSE there, its oldest path: a quarter of the speed. ``MKL_DEBUG_CPU_TYPE`` in the environment is
+    its own switch, which is left alone where it is set (to 0: MKL's own choice).
+
+    Returns:
+        Whether the switch is set to AVX2 now.
+    """
+    if _BLAS_SWITCH not in os.environ and _has_avx2_and_is_not_intels():
+        os.environ[_BLAS_SWITCH] = "5"
+    return os.environ.get(_BLAS_SWITCH) == "5"
+
+
+@functools.cache
+def _has_avx2_and_is_not_intels() -> bool:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            first = file.read().partition("\n\n")[0]
+    except OSError:
+        return False
+    values = {name.strip(): value.split() for name, _, value in (line.partition(":") for line in first.splitlines())}
+    return "avx2" in values.get("flags", []) and values.get("vendor_id") != ["GenuineIntel"]
+
+
+def num_cores() -> int:
+    """Cores for this process: those it may run on, shared with the other processes of the training on this node."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // int(os.environ.get("PADDLE_LOCAL_SIZE") or 1))
+
+
+def use_threads(threads: int | None) -> int:
+    """Let Paddle compute in so many threads; it takes 1 by itself.
+
+    Args:
+        threads: None for what ``OMP_NUM_THREADS`` said before Paddle was imported, or else :func:`num_cores`.
+
+    Returns:
+        How many they are.
+    """
+    launched = "PADDLE_LOCAL_SIZE" in os.environ
+    given = os.environ["OMP_NUM_THREADS"] if launched and os.environ.get("OMP_NUM_THREADS", "1") != "1" else _GIVEN
+    if threads is None and given and not (launched and given == "1"):
+        threads = int(given.split(",")[0])
+    threads = threads or num_cores()
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for what has not started yet, threads of this process among it
+    runtime = _openmp()
+    if runtime is not None:
+        runtime.omp_set_num_threads(threads)
+    return threads
+
+
+def _openmp() -> ctypes.CDLL | None:
+    """The OpenMP of Paddle's wheel."""
+    spec = importlib.util.find_spec("paddle")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = os.path.join(folder, "libs", "libiomp5.so")
+        if os.path.exists(path):
+            return ctypes.CDLL(path)
+    return None
+
+
+def keep_memory() -> bool:
+    """Keep the memory of a step for the next one, instead of giving it back to the system and taking it again.
+
+    Without it the system clears every page of every large tensor again in every step, which takes as long as the
+    convolutions. The price is a higher peak. Of glibc only.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    return bool(libc.mallopt(_MMAP_THRESHOLD, 2 ** 30) and libc.mallopt(_TRIM_THRESHOLD, _KEPT))

@@ -1,0 +1,91 @@
+import subprocess
+import sys
+
+import pytest
+
+from ppcls_ise.host import processor
+
+CPU = "processor\t: 0\nvendor_id\t: {}\nflags\t\t: fpu sse2 {}\n\nprocessor\t: 1\nflags\t\t: none\n"
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    environ = {}
+    monkeypatch.setattr(processor.os, "environ", environ)
+    return environ
+
+
+@pytest.mark.parametrize("vendor, flag, switched", [
+    ("AuthenticAMD", "avx2", True), ("HygonGenuine", "avx2", True), ("GenuineIntel", "avx2", False),
+    ("AuthenticAMD", "avx", False)])
+def test_the_blas_is_switched_where_it_helps(environ, monkeypatch, tmp_path, vendor, flag, switched):
+    (tmp_path / "cpuinfo").write_text(CPU.format(vendor, flag))
+    monkeypatch.setattr(processor, "open", lambda *_, **__: open(tmp_path / "cpuinfo"), raising=False)
+    processor._has_avx2_and_is_not_intels.cache_clear()
+    try:
+        assert processor.faster_blas() is switched
+    finally:
+        processor._has_avx2_and_is_not_intels.cache_clear()
+    assert environ == ({"MKL_DEBUG_CPU_TYPE": "5"} if switched else {})
+
+
+def test_a_switch_that_is_set_is_left_alone(environ):
+    environ["MKL_DEBUG_CPU_TYPE"] = "0"
+    assert not processor.faster_blas()
+    assert environ == {"MKL_DEBUG_CPU_TYPE": "0"}
+
+
+@pytest.mark.parametrize("asked, given, launched, expected", [
+    (None, None, None, 8), (3, "2", None, 3), (None, "2", None, 2), (None, "1", None, 1), (None, "6,2", None, 6),
+    (None, "1", "2", 4),  # the launcher has set it
+    (None, "1", "16", 1), (None, "2", "2", 2), (1, "2", "2", 1)])
+def test_threads_are_those_asked_for_or_the_cores(environ, monkeypatch, asked, given, launched, expected):
+    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(processor, "_openmp", lambda: None)
+    monkeypatch.setattr(processor, "_GIVEN", given)
+    environ.update({name: value for name, value in (("OMP_NUM_THREADS", given), ("PADDLE_LOCAL_SIZE", launched)) if value})
+    assert processor.use_threads(asked) == expected
+    assert environ["OMP_NUM_THREADS"] == str(expected)
+
+
+def test_paddle_computes_in_so_many_threads():
+    """Its import sets them to 1, in the environment too; what starts later, threads of ours among it, takes them all."""
+    program = """
+import ctypes, os, threading
+import ppcls_ise
+from ppcls_ise.host import processor
+import paddle
+assert processor.use_threads(3) == 3
+seen, openmp = [], processor._openmp()
+if openmp is None:
+    print("no OpenMP")
+else:
+    seen.append(openmp.omp_get_max_threads())
+    thread = threading.Thread(target=lambda: seen.append(openmp.omp_get_max_threads()))
+    thread.start()
+    thread.join()
+    print(seen)
+"""
+    out = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert out.strip() in ("[3, 3]", "no OpenMP")
+
+
+def test_memory_of_a_step_is_kept_for_the_next():
+    program = """
+import resource, sys
+from ppcls_ise.host import processor
+import numpy as np
+if not processor.keep_memory():
+    sys.exit("no glibc")
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        np.ones(2 ** 24, np.float32)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+assert faults() < 1000, faults()  # 16,384 pages an array
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    if done.stderr.strip() == "no glibc":
+        pytest.skip("not on glibc")
+    assert done.returncode == 0, done.stderr
