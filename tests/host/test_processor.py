@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -10,9 +11,9 @@ CPU = "processor\t: 0\nvendor_id\t: {}\nflags\t\t: fpu sse2 {}\n\nprocessor\t: 1
 
 @pytest.fixture
 def environ(monkeypatch):
-    environ = {}
-    monkeypatch.setattr(processor.os, "environ", environ)
-    return environ
+    system = types.SimpleNamespace(environ={}, sched_getaffinity=lambda _: set(range(8)))
+    monkeypatch.setattr(processor, "os", system)
+    return system.environ
 
 
 @pytest.mark.parametrize("vendor, flag, switched", [
@@ -40,16 +41,16 @@ def test_a_switch_that_is_set_is_left_alone(environ):
     (None, "1", "2", 4),  # the launcher has set it
     (None, "1", "16", 1), (None, "2", "2", 2), (1, "2", "2", 1)])
 def test_threads_are_those_asked_for_or_the_cores(environ, monkeypatch, asked, given, launched, expected):
-    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(processor, "_openmp", lambda: None)
     monkeypatch.setattr(processor, "_GIVEN", given)
-    environ.update({name: value for name, value in (("OMP_NUM_THREADS", given), ("PADDLE_LOCAL_SIZE", launched)) if value})
+    variables = {"OMP_NUM_THREADS": given, "PADDLE_LOCAL_SIZE": launched}
+    environ.update({name: value for name, value in variables.items() if value})
     assert processor.use_threads(asked) == expected
     assert environ["OMP_NUM_THREADS"] == str(expected)
 
 
 def test_paddle_computes_in_so_many_threads():
-    """Its import sets them to 1, in the environment too; what starts later, threads of ours among it, takes them all."""
+    """Its import sets them to 1, in the environment, too."""
     program = """
 import ctypes, os, threading
 import ppcls_ise
