@@ -28,16 +28,20 @@ def alone(error):
         raise error
 
 
+CHECKS = alone, raise_everywhere
+
+
 class Turns(Clock):
-    """Steps of odd epochs with the check, of even ones without."""
+    """A step with the check, the next without."""
 
-    def before_epoch(self, epoch):
-        self.steps = getattr(self, "steps", {raise_everywhere: [], alone: []})
-        loader.raise_everywhere = (alone, raise_everywhere)[epoch % 2]
-        self.ends = []
+    def after_step(self):
+        super().after_step()
+        loader.raise_everywhere = CHECKS[len(self.ends) % 2]
 
-    def after_epoch(self, epoch):
-        self.steps[loader.raise_everywhere] += [later - end for end, later in zip(self.ends[2:], self.ends[3:])]
+    def steps(self):
+        """Check -> seconds of the steps, without the first two."""
+        durations = [later - end for end, later in zip(self.ends, self.ends[1:])]
+        return {check: durations[2 + turn::2] for turn, check in enumerate(reversed(CHECKS))}
 
 
 def calls(count=200):
@@ -50,9 +54,9 @@ def calls(count=200):
 
 def extractions(engine, images, rounds=4):
     """Check -> seconds of each extraction; in turns."""
-    times = {raise_everywhere: [], alone: []}
+    times = {check: [] for check in CHECKS}
     for turn in range(2 * rounds + 2):  # two to warm up
-        loader.raise_everywhere = (alone, raise_everywhere)[turn % 2]
+        loader.raise_everywhere = CHECKS[turn % 2]
         dist.barrier()
         started = time.perf_counter()
         extract_features(engine.model, images, 16)
@@ -63,15 +67,15 @@ def extractions(engine, images, rounds=4):
 
 def main(place, folder, small=False):
     config = (TINY if small else NETWORKS["MobileNetV2"])
-    epochs, steps, count = (2, 5, 64) if small else (4, 12, 512)
+    steps, count = (8, 64) if small else (32, 512)
     task = Task(place, small, pathlib.Path(folder))
-    engine = engine_on(place, task, "check", "train", *config, f"Global.epochs={epochs}", "Global.print_batch_step=100",
+    engine = engine_on(place, task, "check", "train", *config, "Global.epochs=1", "Global.print_batch_step=100",
                        f"Global.iter_per_epoch={steps}", "Arch.bn_group_size=None")
     use_identities(engine)
     turns = run_of(engine.model).join(Turns(engine))
     engine.train()
     data_set = engine.train_dataloader.dataset
-    shown = {"steps": turns.steps,
+    shown = {"steps": turns.steps(),
              "extraction": extractions(engine, Subset(data_set, [row % len(data_set) for row in range(count)]))}
     call = calls()
     if dist.get_rank():
