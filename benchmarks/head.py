@@ -16,6 +16,7 @@ import paddle.nn.functional as F
 import ppcls_ise
 from ppcls_ise.arch import ISEHead
 from ppcls_ise.loss import cluster_contrast, label_preserving
+from ppcls_ise.unit import unit_rows
 
 
 def batch(rows, dim, clusters, num_instances, seed=0):
@@ -29,7 +30,7 @@ def batch(rows, dim, clusters, num_instances, seed=0):
 
 def head_step(head, features, labels):
     """One step of everything ISE adds to the backbone; returns the loss and leaves the gradient in ``features``."""
-    output = head(F.normalize(features, axis=-1), labels)
+    output = head(unit_rows(features), labels)
     loss = cluster_contrast(output["contrast_rows"], output["contrast_labels"], output["centroids"])
     loss = loss + 0.1 * label_preserving(output["global_features"], output["support_features"], output["labels"])
     loss.backward()

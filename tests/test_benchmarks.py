@@ -1,4 +1,5 @@
 """The benchmarks run, at a size that says nothing of speed, and what they compare agrees."""
+import argparse
 import json
 import os
 import re
@@ -103,3 +104,67 @@ def test_numbers_of_this_code():
         pytest.skip("not a checkout of git")
     commit, tree = (re.search(r"^\| functions \| (\d+) \|", run("house", *given), re.M) for given in (["HEAD"], []))
     assert commit and tree and min(int(commit[1]), int(tree[1])) > 100
+
+
+@pytest.fixture
+def device_report(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import device_report
+
+    return device_report
+
+
+@pytest.mark.slow
+def test_the_report_of_a_device_finds_the_cpu_to_be_the_cpu():
+    printed = run("device_report", "--device", "cpu", "--small")
+    rows = {cells[0]: cells[1:] for cells in (line.strip("| ").split(" | ") for line in printed.splitlines()
+                                              if line.startswith("| "))}
+    verdicts = [cells[-1] for cells in rows.values()]
+    assert verdicts.count("ok") == 17 and not [verdict for verdict in verdicts if verdict.startswith(("DIF", "failed"))]
+    assert rows["labels, float16 scan"][2] == "the same"
+    assert rows["training stopped after an epoch and resumed"][-2] == "equal bit for bit"
+    for name in ("L_SE", "small network: gradients", "the demo's network, 16 images: step",
+                 "the demo's network: extraction, images/s", "batch check, 2 processes: steps with and without"):
+        assert any(re.search("[1-9]", cell) for cell in rows[name]), name
+
+
+def test_a_part_of_the_report_that_fails_is_a_row(device_report, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(device_report.PARTS, "broken", device_report.Part("device_parity:losses"))
+    options = argparse.Namespace(device="cpu", small=True)
+    row, = device_report.rows_of("broken", options, tmp_path)  # which the process of the part does not know
+    assert row.is_bad and row.check == "broken" and "KeyError" in row.verdict
+    monkeypatch.setitem(device_report.PARTS, "broken", device_report.Part("math:sqrt"))
+    with pytest.raises(TypeError):
+        device_report.run_part("broken", None)
+    assert '"verdict": "failed: TypeError: must be real number' in capsys.readouterr().out
+
+
+def test_a_difference_is_found(device_report):
+    from device_tools import compared
+
+    assert not compared("a", [1.0, 2.0], [1.0, 2.0001], 1e-4).is_bad
+    assert compared("a", [1.0, 2.0], [1.0, 2.001], 1e-4).is_bad
+    assert compared("a", [1.0, 2.0], [1.0, float("nan")], 1e-4).is_bad
+    assert compared("a", [1.0, 2.0], [[1.0, 2.0]], 1e-4).is_bad
+
+
+def test_the_report_wants_the_device_that_it_is_to_be_of(device_report, monkeypatch, capsys):
+    import paddle
+
+    if paddle.is_compiled_with_cuda():
+        pytest.skip("a PaddlePaddle of GPUs")
+    monkeypatch.setattr(sys, "argv", ["device_report.py"])
+    assert device_report.main() == 1
+    assert "built for the CPU only" in capsys.readouterr().err
+
+
+def test_the_report_fails_where_a_row_does(device_report, monkeypatch, tmp_path):
+    from device_tools import Row
+
+    import ppcls_ise.images.synthetic
+
+    monkeypatch.setattr(ppcls_ise.images.synthetic, "make_synthetic", lambda *_, **__: None)
+    for verdict, code in (("ok", 0), ("skipped: why", 0), ("", 0), ("DIFFERS", 1), ("failed: why", 1)):
+        monkeypatch.setattr(device_report, "rows_of", lambda *_, verdict=verdict: [Row("a", "", "", "", verdict)])
+        options = argparse.Namespace(device="cpu", small=True, parts=["losses"])
+        assert device_report.report(options, tmp_path) == code, verdict

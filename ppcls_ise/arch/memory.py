@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import paddle
-import paddle.nn.functional as F
 from numpy.typing import NDArray
 from paddle import nn
 
 from ..config.blocks import MemoryBlock
 from ..config.fields import read_block
+from ..unit import unit_rows
 
 __all__ = ["ClusterMemory"]
 
@@ -50,7 +50,7 @@ class ClusterMemory(nn.Layer):
             rows: float32 [n, D]. Actual rows, then support rows, of the global batch; normalised here.
             labels: int64 [n]. Pseudo label of each row.
         """
-        rows = F.normalize(rows.detach().astype("float32"), axis=-1)
+        rows = unit_rows(rows.detach().astype("float32"))
         # A new tensor, not an in-place write: a graph that still holds the old centroids stays valid.
         self.centroids = self.rule(self.centroids, rows, labels, self.momentum)
 
@@ -62,7 +62,7 @@ def _hard_update(centroids: paddle.Tensor, rows: paddle.Tensor, labels: paddle.T
     member = present.unsqueeze(1) == labels.unsqueeze(0)
     similarity = paddle.where(member, similarity.unsqueeze(0), paddle.full([1], float("inf")))
     hardest = paddle.gather(rows, paddle.argmin(similarity, axis=1))
-    moved = F.normalize(momentum * paddle.gather(centroids, present) + (1 - momentum) * hardest, axis=-1)
+    moved = unit_rows(momentum * paddle.gather(centroids, present) + (1 - momentum) * hardest)
     return paddle.scatter(centroids, present, moved)
 
 
@@ -77,6 +77,6 @@ def _sequential_update(centroids: paddle.Tensor, rows: paddle.Tensor, labels: pa
     moved = paddle.gather(centroids, present)
     for r in range(int(counts.max())):
         index = paddle.gather(order, paddle.minimum(first + r, first + counts - 1))
-        step = F.normalize(momentum * moved + (1 - momentum) * paddle.gather(rows, index), axis=-1)
+        step = unit_rows(momentum * moved + (1 - momentum) * paddle.gather(rows, index))
         moved = paddle.where((counts > r).unsqueeze(1), step, moved)
     return paddle.scatter(centroids, present, moved)

@@ -18,6 +18,7 @@ from ..config.fields import read_block
 from ..config.keys import check_name
 from ..distributed.global_batch import average_gradients
 from ..errors import ISEError
+from ..unit import unit_rows
 from .bn_groups import GroupStatistics, batch_norms, span_batch_norms
 from .convolution import compute_by_onednn
 from .fit import check_fit, read_weights
@@ -118,7 +119,7 @@ class ISEModel(RecModel):
             self.statistics.start_group(index, groups)
             parts.append(embed(part))
         pooled, neck = (paddle.concat(rows) for rows in zip(*parts))
-        features = F.normalize(neck.astype("float32"), axis=-1)
+        features = unit_rows(neck.astype("float32"))
         return {"backbone": pooled, "neck": neck, "features": features, **self.head(features, label)}
 
     def _embed(self, x: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 import math
 
 import paddle
-import paddle.nn.functional as F
 
 from ..config.blocks import HeadBlock
+from ..unit import unit_rows
 
 __all__ = ["interpolation_degree", "support_samples"]
 
@@ -69,5 +69,5 @@ def support_samples(features: paddle.Tensor, labels: paddle.Tensor, centroids: p
         nearest = paddle.topk(similarity, topk, axis=1)[1]
     towards = paddle.gather(centroids, nearest.flatten()).reshape([-1, topk, dim])
     direction = towards - paddle.gather(centroids, labels).unsqueeze(1)
-    supports = F.normalize(features.unsqueeze(1) + degree * direction, axis=-1)
+    supports = unit_rows(features.unsqueeze(1) + degree * direction)
     return supports.reshape([-1, dim]), nearest

@@ -5,6 +5,7 @@ import paddle
 import paddle.nn.functional as F
 
 from ..config.blocks import ClusterContrastLossBlock, LabelPreservingLossBlock
+from ..unit import unit_rows
 
 __all__ = ["cluster_contrast", "label_preserving"]
 
@@ -30,7 +31,7 @@ def cluster_contrast(rows: paddle.Tensor, labels: paddle.Tensor, centroids: padd
         0.551...
     """
     with paddle.amp.auto_cast(enable=False):
-        rows = F.normalize(rows.astype("float32"), axis=-1)
+        rows = unit_rows(rows.astype("float32"))
         logits = paddle.matmul(rows, centroids.detach(), transpose_y=True) / temperature
         return F.cross_entropy(logits, labels)
 
