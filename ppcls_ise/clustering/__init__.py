@@ -11,7 +11,7 @@ from .jaccard import jaccard_distance, near_pairs
 from .k_reciprocal import KReciprocalDBSCAN
 from .labels import cluster_centroids, pseudo_labels
 from .registry import CLUSTERINGS, register_clustering
-from .search.neighbours import METHODS, nearest_neighbours, neighbour_recall
+from .search.neighbours import METHODS, nearest_neighbours, neighbour_recall, scan_pairs
 
 __all__ = [
     "CLUSTERINGS",
@@ -31,6 +31,7 @@ __all__ = [
     "neighbour_recall",
     "pseudo_labels",
     "register_clustering",
+    "scan_pairs",
     "silhouette",
     "timed",
 ]

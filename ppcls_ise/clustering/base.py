@@ -4,6 +4,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import inspect
 import numbers
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ISEError
 from .features import Features, as_features, for_search
 
-__all__ = ["Clustering", "Clusters", "assigned", "named", "neighbours_of", "prepared", "timed"]
+__all__ = ["Clustering", "Clusters", "assigned", "named", "neighbours_of", "prepared", "scanned_by", "timed"]
 
 #: Names that the record of a clustering, its table, or the function that writes the record has for other things.
 RECORD_NAMES = ("labels", "paths", "epoch", "file", "allow_pickle")
@@ -55,10 +56,11 @@ class Clustering(abc.ABC):
     defaults those of the keys. ``__post_init__`` refuses values out of range by an ``ISEError`` whose message begins
     with the name of the key. ``name`` and ``interval`` are keys of training itself, and no fields.
 
-    In training with several processes, :meth:`prepare` and :meth:`neighbours` run on every one of them, the latter for
-    a share of the rows, and :meth:`assign` on the first with the results of all; nothing in them may depend on the
-    share, on a random number, or on another clustering but by ``kept``, so that any number of processes, and a resumed
-    run, finds the same. Calling the object does all of it on one process::
+    In training with several processes, :meth:`prepare`, :meth:`scan` and :meth:`neighbours` run on every one of them,
+    the latter two for a share of the work and of the rows, and :meth:`assign` on the first with the results of all;
+    nothing in what these give may depend on the number of processes, on a random number, or on another clustering but
+    by ``kept``, so that any number of processes, and a resumed run, finds the same. Calling the object does all of it
+    on one process::
 
         >>> clustering = KReciprocalDBSCAN(eps=0.5)
         >>> clustering(features).labels
@@ -78,8 +80,26 @@ class Clustering(abc.ABC):
         """
         return features
 
-    def neighbours(self, features: Features, cameras: NDArray[np.int64] | None,
-                   rows: slice) -> tuple[NDArray[Any], ...]:
+    def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
+             parts: int) -> tuple[NDArray[Any], ...]:
+        """The part of the work that does not go row by row, such as by pairs of rows: what a share of it says of each.
+
+        Called before :meth:`neighbours` where there are several processes, on every one of them, in a thread of its
+        own, with another ``part``, if :meth:`neighbours` takes ``scanned``; must not communicate.
+
+        Args:
+            features, cameras: as of :meth:`neighbours`.
+            part: the share, 0 to ``parts - 1``.
+            parts: number of processes.
+
+        Returns:
+            Arrays ``[N, ...]`` of int32, int64 or float32, row i for image i; as many of them, and of the same shape,
+            for every share. By default none.
+        """
+        return ()
+
+    def neighbours(self, features: Features, cameras: NDArray[np.int64] | None, rows: slice,
+                   scanned: tuple[NDArray[Any], ...] = ()) -> tuple[NDArray[Any], ...]:
         """The part of the work that goes row by row: what each image of a share needs to know of all others.
 
         Called on every process, in a thread of its own, with another slice; must not communicate.
@@ -88,6 +108,8 @@ class Clustering(abc.ABC):
             features: as :meth:`prepare` left them; a paddle tensor where they are on a GPU.
             cameras: see above.
             rows: the share, a slice ``start:stop`` of the rows; may be empty.
+            scanned: for every array of :meth:`scan` one ``[parts, M, ...]``, its ``rows`` of every share; nothing where
+                that was not called. A class without :meth:`scan` may do without this argument.
 
         Returns:
             Arrays ``[M, ...]`` of int32, int64 or float32, row j for image ``rows.start + j``; as many of them, and of
@@ -171,23 +193,32 @@ def prepared(clustering: Clustering, features: NDArray[np.float32],
     return found
 
 
-def neighbours_of(clustering: Clustering, features: Features, cameras: NDArray[np.int64] | None,
-                  rows: slice) -> tuple[NDArray[Any], ...]:
+def scanned_by(clustering: Clustering, features: Features, cameras: NDArray[np.int64] | None, part: int,
+               parts: int) -> tuple[NDArray[Any], ...]:
+    """:meth:`Clustering.scan`, and whether it gives arrays with a row for each image.
+
+    Nothing where :meth:`Clustering.neighbours` does not take ``scanned``: a class derived from one that scans may
+    search in its own way.
+
+    Raises:
+        ISEError: names the clustering.
+    """
+    if "scanned" not in inspect.signature(clustering.neighbours).parameters:
+        return ()
+    with named(clustering):
+        return _arrays("scan", clustering.scan(features, cameras, part, parts), len(features))
+
+
+def neighbours_of(clustering: Clustering, features: Features, cameras: NDArray[np.int64] | None, rows: slice,
+                  scanned: tuple[NDArray[Any], ...] = ()) -> tuple[NDArray[Any], ...]:
     """:meth:`Clustering.neighbours`, and whether it gives arrays with a row for each image of the share.
 
     Raises:
         ISEError: names the clustering.
     """
     with named(clustering):
-        found = clustering.neighbours(features, cameras, rows)
-        if not isinstance(found, (tuple, list)):
-            raise ISEError(f"neighbours must return a tuple of arrays, not {_described(found)}")
-        arrays = tuple(map(np.asarray, found))
-        for array in arrays:
-            if array.shape[:1] != (rows.stop - rows.start,):
-                raise ISEError(f"neighbours must return a row for each of {rows.stop - rows.start} images, not "
-                               f"{_described(array)}")
-    return arrays
+        found = clustering.neighbours(features, cameras, rows, *([scanned] if scanned else []))
+        return _arrays("neighbours", found, rows.stop - rows.start)
 
 
 def assigned(clustering: Clustering, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
@@ -216,6 +247,16 @@ def assigned(clustering: Clustering, features: NDArray[np.float32], cameras: NDA
                 raise ISEError(f"its figure {name!r} needs another name: the record or clusters.csv has one of "
                                "that name already")
     return clusters
+
+
+def _arrays(method: str, found: object, rows: int) -> tuple[NDArray[Any], ...]:
+    if not isinstance(found, (tuple, list)):
+        raise ISEError(f"{method} must return a tuple of arrays, not {_described(found)}")
+    arrays = tuple(map(np.asarray, found))
+    for array in arrays:
+        if array.shape[:1] != (rows,):
+            raise ISEError(f"{method} must return a row for each of {rows} images, not {_described(array)}")
+    return arrays
 
 
 def _check_labels(labels: NDArray[np.int64], count: int) -> None:
