@@ -63,16 +63,20 @@ def test_any_search_gives_the_same_labels(cluster, block):
 
 
 def test_settings_reach_the_search(cluster, monkeypatch):
-    from ppcls_ise.clustering.search import paddle_scan as _paddle_scan
+    from ppcls_ise.clustering.search import paddle_scan
 
     seen = []
-    scan = _paddle_scan.paddle_scan
 
-    def spy(x, k, rows, block_size, half):
-        seen.append((type(x), k, len(rows), block_size, half))
-        return scan(x, k, rows, block_size, half)
+    class Spy(paddle_scan.PaddleScan):
+        def __init__(self, x, block_size, half):
+            super().__init__(x, block_size, half)
+            self.seen = type(x), block_size, half
 
-    monkeypatch.setattr(_paddle_scan, "paddle_scan", spy)
+        def ranked(self, rows, found, near, k):
+            seen.append((self.seen[0], k, len(rows), *self.seen[1:]))
+            return super().ranked(rows, found, near, k)
+
+    monkeypatch.setattr(paddle_scan, "PaddleScan", Spy)
     cluster(features(100), search="paddle", block_size=32, half=True, k1=9)
     # What a GPU does by itself: the tensor is searched where it is.
     monkeypatch.setattr(neighbours, "_choose", lambda x: "paddle")
