@@ -139,7 +139,6 @@ def run_shared(folder, clustering, rounds=3):
     """The stage of training on this process and those launched with it; the first writes its seconds to ``folder``."""
     import paddle
     import paddle.distributed as dist
-    sys.path.insert(0, str(ROOT))
     import ppcls_ise
     ppcls_ise.register()
     from ppcls_ise.engine.cluster_stage import cluster_images
@@ -167,7 +166,8 @@ def shared(command, processes, folder):
                             text=True)
     written = pathlib.Path(folder, f"shared_{processes}.json")
     if result.returncode or not written.exists():
-        raise RuntimeError(f"{processes} processes failed: {pathlib.Path(folder, 'log/workerlog.0').read_text()[-3000:]}")
+        log = pathlib.Path(folder, "log/workerlog.0").read_text()
+        raise RuntimeError(f"{processes} processes failed: {log[-3000:]}")
     found = json.loads(written.read_text())
     if not found["same labels"]:
         raise RuntimeError(f"{processes} processes find other labels")

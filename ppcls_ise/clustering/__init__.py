@@ -3,7 +3,8 @@
 ``Cluster.name`` chooses a :class:`Clustering`; :class:`KReciprocalDBSCAN` (nearest neighbours, k-reciprocal Jaccard
 distance, DBSCAN) is the default. Its parts are functions. Knows neither PaddleClas nor the engine: arrays in and out.
 """
-from .base import Clustering, Clusters, timed
+from .base import Clustering, timed
+from .clusters import Clusters
 from .density import dbscan
 from .distance import NearPairs
 from .eps import EPS_GRID, choose_eps, eps_advice, silhouette

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ISEError
-from .base import Clustering, Clusters, timed
+from .base import Clustering, timed
+from .clusters import Clusters
 from .density import dbscan
 from .eps import EPS_GRID, choose_eps, eps_advice
 from .features import Features

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ppcls.utils import logger
 
 from ..clustering import Clustering, Clusters, KReciprocalDBSCAN, cluster_centroids, timed
-from ..clustering.base import assigned, named, neighbours_of, prepared, scanned_by
+from ..clustering.checked import assigned, named, neighbours_of, prepared, scanned_by
 from ..clustering.features import Features, for_search
 from ..distributed.processes import exchange_slices, gather_slices, on_every_process, on_first_process
 from ..errors import ISEError

@@ -13,7 +13,7 @@ from ppcls_ise.clustering import (
     nearest_neighbours,
     register_clustering,
 )
-from ppcls_ise.clustering.base import neighbours_of, scanned_by
+from ppcls_ise.clustering.checked import neighbours_of, scanned_by
 from ppcls_ise.clustering.features import for_search
 from ppcls_ise.errors import ISEError
 from tests.clustering.by_camera import ByCamera
@@ -179,7 +179,9 @@ def test_a_scan_reaches_the_neighbours_that_take_it():
     def neighbours(features, cameras, rows, scanned=()):
         return scanned
 
-    scan = (lambda features, cameras, part, parts: [np.full(301, 10 * parts + part)])
+    def scan(features, cameras, part, parts):
+        return [np.full(301, 10 * parts + part)]
+
     scanned, = scanned_by(Returning(scan=scan, neighbours=neighbours), X, CAMERAS, 1, 3)
     assert scanned.tolist() == [31] * 301
     found, = neighbours_of(Returning(neighbours=neighbours), X, CAMERAS, slice(0, 301), (scanned,))

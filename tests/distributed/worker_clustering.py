@@ -57,8 +57,8 @@ def main(source, target):
     if dist.get_rank() == 0:
         k_reciprocal.scan_pairs = None
     found["scan broken on the first"] = message(x, record)
-    slices = processes.exchange_slices(paddle.arange(dist.get_world_size() * 6).reshape([-1, 3]) + dist.get_rank() * 100)
-    found["slices"] = slices.numpy()
+    rows = paddle.arange(dist.get_world_size() * 6).reshape([-1, 3]) + dist.get_rank() * 100
+    found["slices"] = processes.exchange_slices(rows).numpy()
     np.savez(f"{target}_{dist.get_rank()}.npz", **found)
 
 

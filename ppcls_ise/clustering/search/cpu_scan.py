@@ -6,21 +6,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ...threads import over_rows
 from ._products import num_workers, products, use_one_thread
+from .reading import farthest_of_columns, farthest_of_rows, merge, read_columns, read_rows
 from .refine import EXTRA
 from .tiles import Tile, pair_tiles, row_tiles
 
 __all__ = ["CPUScan", "merged"]
 
-# Rows and columns of a tile, and of its elements those that are compared together. A thread holds a tile (576 KiB) and a
-# few MiB that oneDNN makes of the rows; larger tiles take more and are hardly faster.
-BLOCK, CHUNK = 384, 64
-TWO = np.float32(2)
-VECTORISED = {"nnan", "nsz", "reassoc", "contract"}  # as features are finite
+# Rows and columns of a tile. A thread holds one (576 KiB) and a few MiB that oneDNN makes of its rows; with larger ones
+# it holds more and is hardly faster.
+BLOCK = 384
 
 
 class CPUScan:
@@ -85,7 +83,7 @@ def merged(found: NDArray[np.int32], near: NDArray[np.float32]) -> tuple[NDArray
         ``[M, C]`` int32 and ``[M, C]`` float32, the nearest of all, ascending.
     """
     nearest, distances = found[0].copy(), near[0].copy()
-    over_rows(_merge, len(nearest), found, near, nearest, distances)
+    over_rows(merge, len(nearest), found, near, nearest, distances)
     return nearest, distances
 
 
@@ -111,103 +109,17 @@ def _scan(queries: NDArray[np.float32], x: NDArray[np.float32], norms: NDArray[n
             shape = rows.stop - rows.start, columns.stop - columns.start
             block = products(queries[rows], x[columns], memory[:shape[0] * shape[1]].reshape(shape))
             with locks[rows.start // BLOCK]:
-                _read_rows(block, norms[columns], columns.start, found[rows], near[rows])
+                read_rows(block, norms[columns], columns.start, found[rows], near[rows])
                 if farthest is not None:
-                    _farthest_of_rows(block, norms[columns], farthest[rows])
+                    farthest_of_rows(block, norms[columns], farthest[rows])
             if tile.both:
                 with locks[columns.start // BLOCK]:
-                    _read_columns(block, norms[rows], rows.start, found[columns], near[columns])
+                    read_columns(block, norms[rows], rows.start, found[columns], near[columns])
                     if farthest is not None:
-                        _farthest_of_columns(block, norms[rows], farthest[columns])
+                        farthest_of_columns(block, norms[rows], farthest[columns])
 
     workers = num_workers()
     with ThreadPoolExecutor(workers) as pool:
         for job in [pool.submit(work) for _ in range(workers)]:
             job.result()
     return found, near
-
-
-@njit(nogil=True, cache=True)
-def _insert(found: NDArray[np.int32], near: NDArray[np.float32], row: int, index: int, distance: np.float32) -> None:
-    place = near.shape[1] - 1
-    while place > 0 and near[row, place - 1] > distance:
-        near[row, place], found[row, place] = near[row, place - 1], found[row, place - 1]
-        place -= 1
-    near[row, place], found[row, place] = distance, index
-
-
-@njit(nogil=True, cache=True)
-def _read_rows(block: NDArray[np.float32], norms: NDArray[np.float32], first: int, found: NDArray[np.int32],
-               near: NDArray[np.float32]) -> None:
-    """Takes what is near out of a tile into the sorted lists of its rows; its columns are rows ``first``... of x."""
-    last, width = near.shape[1] - 1, block.shape[1]
-    for r in range(block.shape[0]):
-        for start in range(0, width, CHUNK):
-            stop = min(start + CHUNK, width)
-            if _least(block, norms, r, start, stop) >= near[r, last]:
-                continue  # nearly always: a row has few neighbours
-            for c in range(start, stop):
-                distance = norms[c] - TWO * block[r, c]
-                if distance < near[r, last]:
-                    _insert(found, near, r, first + c, distance)
-
-
-@njit(nogil=True, cache=True, fastmath=VECTORISED)
-def _least(block: NDArray[np.float32], norms: NDArray[np.float32], r: int, start: int, stop: int) -> np.float32:
-    least = np.float32(np.inf)
-    for c in range(start, stop):
-        least = min(least, norms[c] - TWO * block[r, c])
-    return least
-
-
-@njit(nogil=True, cache=True)
-def _read_columns(block: NDArray[np.float32], norms: NDArray[np.float32], first: int, found: NDArray[np.int32],
-                  near: NDArray[np.float32]) -> None:
-    """As :func:`_read_rows` for the transposed tile, yet along its rows, as they lie in memory."""
-    last, width = near.shape[1] - 1, block.shape[1]
-    farthest_kept = near[:, last].copy()  # side by side
-    for r in range(block.shape[0]):
-        for start in range(0, width, CHUNK):
-            stop = min(start + CHUNK, width)
-            if _least_beyond(block, norms[r], farthest_kept, r, start, stop) >= 0:
-                continue
-            for c in range(start, stop):
-                distance = norms[r] - TWO * block[r, c]
-                if distance < farthest_kept[c]:
-                    _insert(found, near, c, first + r, distance)
-                    farthest_kept[c] = near[c, last]
-
-
-@njit(nogil=True, cache=True, fastmath=VECTORISED)
-def _least_beyond(block: NDArray[np.float32], norm: np.float32, bounds: NDArray[np.float32], r: int, start: int,
-                  stop: int) -> np.float32:
-    least = np.float32(np.inf)
-    for c in range(start, stop):
-        least = min(least, norm - TWO * block[r, c] - bounds[c])
-    return least
-
-
-@njit(nogil=True, cache=True, fastmath=VECTORISED)
-def _farthest_of_rows(block: NDArray[np.float32], norms: NDArray[np.float32], farthest: NDArray[np.float32]) -> None:
-    for r in range(block.shape[0]):
-        for c in range(block.shape[1]):
-            farthest[r] = max(farthest[r], norms[c] - TWO * block[r, c])
-
-
-@njit(nogil=True, cache=True, fastmath=VECTORISED)
-def _farthest_of_columns(block: NDArray[np.float32], norms: NDArray[np.float32], farthest: NDArray[np.float32]) -> None:
-    for r in range(block.shape[0]):
-        for c in range(block.shape[1]):
-            farthest[c] = max(farthest[c], norms[r] - TWO * block[r, c])
-
-
-@njit(nogil=True, cache=True)
-def _merge(found: NDArray[np.int32], near: NDArray[np.float32], nearest: NDArray[np.int32],
-           distances: NDArray[np.float32], start: int, stop: int) -> None:
-    last = near.shape[2] - 1
-    for part in range(1, near.shape[0]):
-        for r in range(start, stop):
-            for c in range(last + 1):
-                if near[part, r, c] >= distances[r, last]:
-                    break  # the rest is farther still
-                _insert(nearest, distances, r, found[part, r, c], near[part, r, c])

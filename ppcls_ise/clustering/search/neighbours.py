@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...finite import squared_norms
-from ...threads import over_rows
 from ..features import Features, as_features, is_paddle_tensor
 from .cpu_scan import CPUScan, merged
-from .refine import EXTRA, ranked, refine
+from .ivf import SMALLEST, ivf_search
+from .refine import EXTRA, refine
 
 if TYPE_CHECKING:
     from .paddle_scan import PaddleScan
@@ -19,9 +19,6 @@ __all__ = ["METHODS", "Method", "nearest_neighbours", "neighbour_recall", "scan_
 
 Method = Literal["exact", "faiss", "paddle", "ivf"]
 METHODS: tuple[Method, ...] = get_args(Method)
-# Of the approximate search: sets smaller than this are searched exactly; rows a cell that place the cells (faiss wants
-# as many); rows at a time; candidates that are ranked by true distance, in multiples of k.
-IVF_SMALLEST, IVF_TRAINING, IVF_BLOCK, IVF_CANDIDATES = 2_500, 39, 16_384, 4
 
 
 @overload
@@ -78,15 +75,15 @@ def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size
     if len(own) == 0:
         found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
     elif method == "ivf":
-        found, distances = _ivf_search(host, k, own, probes)
+        found, distances = ivf_search(host, k, own, probes)
     elif method == "faiss":
         near, candidates = _faiss_scan(host, min(len(host), k + EXTRA), own)
         found, distances = refine(host, squared_norms(host), own, candidates, near, k)
     else:
         scan, norms = _scan_of(x, host, method, block_size, half)
-        candidates, near = _candidates(scan, min(len(host), k + scan.extra), rows, own, len(host), scanned)
-        candidates, near, doubtful = scan.ranked(own, candidates, near, k)
-        found, distances = refine(host, norms, own, candidates, near, k, doubtful)
+        found, distances = _candidates(scan, min(len(host), k + scan.extra), rows, own, len(host), scanned)
+        found, distances, doubtful = scan.ranked(own, found, distances, k)
+        found, distances = refine(host, norms, own, found, distances, k, doubtful)
     return (found, distances) if return_distances else found
 
 
@@ -142,7 +139,7 @@ def _checked(x: Features, k: int, method: Method) -> Method:
         raise ValueError(f"k must be at least 1 (the row itself), got {k}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if method == "ivf" and len(x) < IVF_SMALLEST:
+    if method == "ivf" and len(x) < SMALLEST:
         return "exact"
     return _choose(x) if method == "exact" else method
 
@@ -181,32 +178,3 @@ def _faiss_scan(x: NDArray[np.float32], k: int, rows: NDArray[np.int64],
     queries = x[rows[0]:rows[-1] + 1] if contiguous else x[rows]
     # faiss.knn searches the given memory; an IndexFlat would hold a second copy of all features.
     return faiss.knn(queries, x, k, metric=faiss.METRIC_L2)
-
-
-def _ivf_search(x: NDArray[np.float32], k: int, rows: NDArray[np.int64], probes: int,
-                ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Inverted lists of product-quantised rows: cells of rows by nearest centre, of which the nearest are scanned.
-
-    The scan reads 2 bits a dimension (4 of short rows), many times faster than the rows themselves; what it finds is
-    ranked by true distances. (Jegou et al., Product quantization for nearest neighbor search, PAMI 2011.)
-    """
-    import faiss
-
-    dim, cells = x.shape[1], int(min(4 * np.sqrt(len(x)), len(x) // IVF_TRAINING))
-    quantizer = faiss.IndexFlatL2(dim)
-    subspaces = dim // 2 if dim % 2 == 0 and dim > 128 else dim
-    index = faiss.IndexIVFPQFastScan(quantizer, dim, cells, subspaces, 4, faiss.METRIC_L2)
-    training = x
-    if len(x) > IVF_TRAINING * cells:
-        training = x[np.sort(np.random.default_rng(0).choice(len(x), IVF_TRAINING * cells, replace=False))]
-    index.train(training)
-    for start in range(0, len(x), IVF_BLOCK):
-        index.add(x[start:start + IVF_BLOCK])
-    index.nprobe = min(cells, probes)
-    parts = []
-    for start in range(0, len(rows), IVF_BLOCK):
-        part = rows[start:start + IVF_BLOCK]
-        _, candidates = index.search(x[part], min(len(x), IVF_CANDIDATES * k))
-        parts += over_rows(ranked, len(part), x, part, candidates, k)
-    found, distances = (np.concatenate(arrays) for arrays in zip(*parts))
-    return found, distances
