@@ -23,7 +23,7 @@ def _insert(found: NDArray[np.int32], near: NDArray[np.float32], row: int, index
 
 @njit(nogil=True, cache=True)
 def read_rows(block: NDArray[np.float32], norms: NDArray[np.float32], first: int, found: NDArray[np.int32],
-               near: NDArray[np.float32]) -> None:
+              near: NDArray[np.float32]) -> None:
     """Takes what is near out of a tile into the sorted lists of its rows; its columns are rows ``first``... of x."""
     last, width = near.shape[1] - 1, block.shape[1]
     for r in range(block.shape[0]):
@@ -47,7 +47,7 @@ def _least(block: NDArray[np.float32], norms: NDArray[np.float32], r: int, start
 
 @njit(nogil=True, cache=True)
 def read_columns(block: NDArray[np.float32], norms: NDArray[np.float32], first: int, found: NDArray[np.int32],
-                  near: NDArray[np.float32]) -> None:
+                 near: NDArray[np.float32]) -> None:
     """As :func:`read_rows` for the transposed tile, yet along its rows, as they lie in memory."""
     last, width = near.shape[1] - 1, block.shape[1]
     farthest_kept = near[:, last].copy()  # side by side
@@ -88,7 +88,7 @@ def farthest_of_columns(block: NDArray[np.float32], norms: NDArray[np.float32], 
 
 @njit(nogil=True, cache=True)
 def merge(found: NDArray[np.int32], near: NDArray[np.float32], nearest: NDArray[np.int32],
-           distances: NDArray[np.float32], start: int, stop: int) -> None:
+          distances: NDArray[np.float32], start: int, stop: int) -> None:
     last = near.shape[2] - 1
     for part in range(1, near.shape[0]):
         for r in range(start, stop):
