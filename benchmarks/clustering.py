@@ -6,9 +6,12 @@ Every part runs in a process of its own, so that its peak memory is its own; com
 
 prints a markdown table:
     search      nearest neighbours, of which nothing below is part
+    faiss       the same neighbours by faiss: what the others are measured by
     Jaccard, DBSCAN, centroids
-    rest        these three; stage/search: all over the search alone
+    rest        these three; stage/faiss: search and rest over faiss
     cpu         the same in processor seconds of all threads, for a machine that is busy with other things
+    one, P      seconds of the stage as training runs it, with one process and with --processes P, each with one thread;
+                fastest of three
     search MB, rest MB  peak above the features (and, for the rest, above the neighbour lists)
     ARI         adjusted Rand index with the true identities; recall of the neighbours (1 unless --method ivf)
     dense       seconds of a plain dense numpy program for the same, search included, up to --dense-to images,
@@ -17,6 +20,7 @@ prints a markdown table:
 import argparse
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -26,6 +30,7 @@ import time
 import numpy as np
 from dense import encode, jaccard_rows
 
+ROOT = pathlib.Path(__file__).parent.parent
 K1, K2, MIN_SAMPLES = 30, 6, 4
 
 
@@ -107,6 +112,11 @@ def run_part(part, folder, eps, method, probes):
         np.save(folder / "neighbours.npy", neighbours)
         recall = neighbour_recall(x, neighbours) if method == "ivf" else 1.0
         return {"search": seconds, "search cpu": busy, "search MB": peak, "recall": recall}
+    if part == "faiss":
+        rival = dataclasses.replace(searching, search="faiss")
+        (neighbours,), seconds, busy, _ = measured(lambda: rival.neighbours(x, None, slice(0, len(x))))
+        same = np.array_equal(neighbours, np.load(folder / "neighbours.npy"))
+        return {"faiss": seconds, "faiss cpu": busy, "same neighbours": same}
     if part == "rest":
         neighbours = np.load(folder / "neighbours.npy")
         clusters, _, busy, peak = measured(lambda: clustering.assign(x, None, (neighbours,), {}))
@@ -125,6 +135,45 @@ def run_part(part, folder, eps, method, probes):
     return {"dense": seconds, "dense MB": peak, "difference": float(difference.max()), "same labels": same}
 
 
+def run_shared(folder, clustering, rounds=3):
+    """The stage of training on this process and those launched with it; the first writes its seconds to ``folder``."""
+    import paddle
+    import paddle.distributed as dist
+    import ppcls_ise
+    ppcls_ise.register()
+    from ppcls_ise.engine.cluster_stage import cluster_images
+    dist.init_parallel_env()
+    seconds = []
+    for x in (make_features(400, 32)[0], *[np.load(folder / "x.npy")] * rounds):
+        features, names = paddle.to_tensor(x), [str(row) for row in range(len(x))]
+        if dist.get_world_size() > 1:
+            dist.barrier()
+        start = time.perf_counter()
+        found = cluster_images(features, None, names, clustering, {}, str(folder / "shared.npz"), "[Cluster]", {})
+        seconds.append(time.perf_counter() - start)
+    if dist.get_rank() == 0:
+        same = np.array_equal(found.labels, np.load(folder / "labels.npy"))
+        name = f"shared_{dist.get_world_size()}.json"
+        (folder / name).write_text(json.dumps({"seconds": min(seconds[1:]), "same labels": same}))
+
+
+def shared(command, processes, folder):
+    """Seconds of the stage with that many processes of one thread each."""
+    launch = ["-m", "paddle.distributed.launch", "--nproc_per_node", str(processes), "--log_dir", f"{folder}/log"]
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = {**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join([str(ROOT), os.getenv("PYTHONPATH", "")])}
+    result = subprocess.run([command[0], *launch, *command[1:]], cwd=folder, env=environment, capture_output=True,
+                            text=True)
+    written = pathlib.Path(folder, f"shared_{processes}.json")
+    if result.returncode or not written.exists():
+        log = pathlib.Path(folder, "log/workerlog.0").read_text()
+        raise RuntimeError(f"{processes} processes failed: {log[-3000:]}")
+    found = json.loads(written.read_text())
+    if not found["same labels"]:
+        raise RuntimeError(f"{processes} processes find other labels")
+    return found["seconds"]
+
+
 def agreement(labels, owner):
     """Adjusted Rand index with the identities, every outlier a cluster of its own."""
     from sklearn.metrics import adjusted_rand_score
@@ -139,28 +188,39 @@ def run(count, args):
     with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
         for name, array in zip(("x", "owner"), make_features(count, args.dim)):
             np.save(pathlib.Path(folder) / f"{name}.npy", array)
-        for part in ("search", "rest") + (("dense",) if count <= args.dense_to else ()):
+        arguments = ["--folder", folder, "--eps", str(args.eps), "--method", args.method, "--probes", str(args.probes)]
+
+        def command(part):
             print(f"N = {count}: {part} ...", file=sys.stderr, flush=True)
-            command = [sys.executable, __file__, "--part", part, "--folder", folder, "--eps", str(args.eps),
-                       "--method", args.method, "--probes", str(args.probes)]
-            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            return [sys.executable, str(pathlib.Path(__file__).resolve()), "--part", part, *arguments]
+
+        rival = ("faiss",) if args.method != "ivf" else ()  # of which the seconds are why there is ivf
+        for part in ("search", *rival, "rest", *(("dense",) if count <= args.dense_to else ())):
+            out = subprocess.run(command(part), check=True, stdout=subprocess.PIPE, text=True).stdout
             row.update(json.loads(out.splitlines()[-1]))
+        if args.processes > 1:
+            row["shared"] = [shared(command("shared"), processes, folder) for processes in (1, args.processes)]
     return row
 
 
-HEAD = ["N", "search s", "Jaccard s", "DBSCAN s", "centroids s", "rest s", "stage/search", "search cpu s",
-        "rest cpu s", "stage/search cpu", "search MB", "rest MB", "clusters",
-        "outliers", "ARI", "recall", "dense s (MB)", "dense/stage", "against dense"]
+HEAD = ["N", "search s", "faiss s", "Jaccard s", "DBSCAN s", "centroids s", "rest s", "stage/faiss", "search cpu s",
+        "faiss cpu s", "rest cpu s", "stage/faiss cpu", "search MB", "rest MB", "one process s", "P s", "P/one",
+        "clusters", "outliers", "ARI", "recall", "against faiss", "dense s (MB)", "dense/stage", "against dense"]
 
 
 def table_row(row):
     """The numbers of a set as a line of markdown, in the order of HEAD."""
     rest = row["Jaccard"] + row["DBSCAN"] + row["centroids"]
-    stage = row["search"] + rest
-    cells = [f"{row['N']:,}", *(f"{row[part]:.3f}" for part in ("search", "Jaccard", "DBSCAN", "centroids")),
-             f"{rest:.3f}", f"{stage / row['search']:.3f}", f"{row['search cpu']:.2f}", f"{row['rest cpu']:.3f}",
-             f"{1 + row['rest cpu'] / row['search cpu']:.3f}", f"{row['search MB']:.0f}", f"{row['rest MB']:.0f}",
-             f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['ARI']:.3f}", f"{row['recall']:.3f}"]
+    stage, busy = row["search"] + rest, row["search cpu"] + row["rest cpu"]
+    one, several = row.get("shared", (None, None))
+    cells = [f"{row['N']:,}", f"{row['search']:.3f}", _number(row, "faiss"),
+             *(f"{row[part]:.3f}" for part in ("Jaccard", "DBSCAN", "centroids")), f"{rest:.3f}",
+             f"{stage / row['faiss']:.3f}" if "faiss" in row else "", f"{row['search cpu']:.2f}",
+             _number(row, "faiss cpu"), f"{row['rest cpu']:.3f}",
+             f"{busy / row['faiss cpu']:.3f}" if "faiss" in row else "", f"{row['search MB']:.0f}",
+             f"{row['rest MB']:.0f}", *([f"{one:.3f}", f"{several:.3f}", f"{several / one:.3f}"] if one else [""] * 3),
+             f"{row['clusters']:,}", f"{row['outliers']:,}", f"{row['ARI']:.3f}", f"{row['recall']:.3f}",
+             {True: "same neighbours", False: "OTHER NEIGHBOURS", None: ""}[row.get("same neighbours")]]
     if "dense" in row:
         same = "same labels" if row["same labels"] else "OTHER LABELS"
         cells += [f"{row['dense']:.1f} ({row['dense MB']:.0f})", f"{row['dense'] / stage:.0f}",
@@ -170,6 +230,10 @@ def table_row(row):
     return "| " + " | ".join(cells) + " |"
 
 
+def _number(row, name):
+    return f"{row[name]:.3f}" if name in row else ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, nargs="+", default=[3000, 6000, 12936], help="images of each set")
@@ -177,11 +241,16 @@ def main():
     parser.add_argument("--eps", type=float, default=0.5)
     parser.add_argument("--method", default="exact", help="Cluster.search: exact, faiss, paddle, ivf")
     parser.add_argument("--probes", type=int, default=256, help="of ivf: cells searched an image")
+    parser.add_argument("--processes", type=int, default=1, metavar="P", help="also the stage with 1 and P processes")
     parser.add_argument("--dense-to", type=int, default=6000, help="largest set for the dense program")
     parser.add_argument("--scratch", default=None, help="folder for the features (default: the system's)")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=pathlib.Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.part == "shared":
+        from ppcls_ise.clustering import KReciprocalDBSCAN
+        run_shared(args.folder, KReciprocalDBSCAN(args.eps, MIN_SAMPLES, K1, K2, args.method, args.probes))
+        return
     if args.part:
         print(json.dumps(run_part(args.part, args.folder, args.eps, args.method, args.probes)))
         return

@@ -3,7 +3,8 @@
 ``Cluster.name`` chooses a :class:`Clustering`; :class:`KReciprocalDBSCAN` (nearest neighbours, k-reciprocal Jaccard
 distance, DBSCAN) is the default. Its parts are functions. Knows neither PaddleClas nor the engine: arrays in and out.
 """
-from .base import Clustering, Clusters, timed
+from .base import Clustering, timed
+from .clusters import Clusters
 from .density import dbscan
 from .distance import NearPairs
 from .eps import EPS_GRID, choose_eps, eps_advice, silhouette
@@ -11,7 +12,7 @@ from .jaccard import jaccard_distance, near_pairs
 from .k_reciprocal import KReciprocalDBSCAN
 from .labels import cluster_centroids, pseudo_labels
 from .registry import CLUSTERINGS, register_clustering
-from .search.neighbours import METHODS, nearest_neighbours, neighbour_recall
+from .search.neighbours import METHODS, nearest_neighbours, neighbour_recall, scan_pairs
 
 __all__ = [
     "CLUSTERINGS",
@@ -31,6 +32,7 @@ __all__ = [
     "neighbour_recall",
     "pseudo_labels",
     "register_clustering",
+    "scan_pairs",
     "silhouette",
     "timed",
 ]

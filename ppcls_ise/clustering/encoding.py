@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["average", "encode", "grown", "log_weights", "mutual"]
+__all__ = ["average", "encode", "grown", "in_place", "log_weights", "mutual"]
 
 # A note on rounding. Many distances are simple fractions by rule: rows of which four of the k2 = 6 nearest are the same
 # and nothing else have d = 1/2 exactly, and eps is such a fraction too. On which side of eps these fall is decided by
@@ -52,22 +52,21 @@ def _log_weight(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 @njit(nogil=True, cache=True)
-def log_weights(x: NDArray[np.float32], neighbours: NDArray[np.int32], reciprocal: NDArray[np.bool_], start: int,
-                stop: int) -> NDArray[np.float64]:
-    """``[rows, k1]``: log weight of each reciprocal pair, worked out once, at the row of lower index."""
-    out = np.zeros((stop - start, neighbours.shape[1]), np.float64)
-    for i in range(start, stop):
+def log_weights(x: NDArray[np.float32], neighbours: NDArray[np.int32], reciprocal: NDArray[np.bool_],
+                order: NDArray[np.int64], out: NDArray[np.float64], start: int, stop: int) -> None:
+    """Into ``[N, k1]``: log weight of each reciprocal pair, worked out once, at the row of lower index; for the rows
+    ``order[start:stop]``."""
+    for i in order[start:stop]:
         for p in range(neighbours.shape[1]):
             if reciprocal[i, p] and neighbours[i, p] >= i:
-                out[i - start, p] = _log_weight(x[i], x[neighbours[i, p]])
-    return out
+                out[i, p] = _log_weight(x[i], x[neighbours[i, p]])
 
 
 @njit(nogil=True, cache=True)
 def encode(x: NDArray[np.float32], neighbours: NDArray[np.int32], logs_of_pairs: NDArray[np.float64],
-           reciprocal: NDArray[np.bool_], near: NDArray[np.bool_], start: int,
+           reciprocal: NDArray[np.bool_], near: NDArray[np.bool_], order: NDArray[np.int64], start: int,
            stop: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """V before averaging: the expanded reciprocal set of each row and the softmax over it.
+    """V before averaging: the expanded reciprocal set of each row and the softmax over it, for ``order[start:stop]``.
 
     Returns:
         Entries a row, their columns and their values.
@@ -75,17 +74,18 @@ def encode(x: NDArray[np.float32], neighbours: NDArray[np.int32], logs_of_pairs:
     counts = np.zeros(stop - start, np.int64)
     columns, values = np.empty(64, np.int32), np.empty(64, np.float32)
     logs = np.empty(neighbours.shape[1] * (near.shape[1] + 1), np.float64)
-    # member[j] == 2i + 1: j is in A_i; 2i + 2: added to A*_i. Never reset: every i has its own numbers.
+    # member[j] == mark: j is in A_i; mark + 1: added to A*_i. Never reset: every i has marks of its own.
     member = np.zeros(len(neighbours), np.int64)
     half = near.shape[1]
     size = 0
-    for i in range(start, stop):
+    for place in range(start, stop):
+        i, mark = order[place], 2 * place + 1
         columns = grown(columns, size, len(logs))
         first = size
         for p in range(neighbours.shape[1]):
             if reciprocal[i, p]:
                 j = neighbours[i, p]
-                member[j] = 2 * i + 1
+                member[j] = mark
                 columns[size] = j
                 if j >= i:
                     logs[size - first] = logs_of_pairs[i, p]
@@ -102,13 +102,13 @@ def encode(x: NDArray[np.float32], neighbours: NDArray[np.int32], logs_of_pairs:
             for q in range(half):
                 if near[j, q]:
                     total += 1
-                    common += member[neighbours[j, q]] == 2 * i + 1
+                    common += member[neighbours[j, q]] == mark
             if 3 * common <= 2 * total:
                 continue
             for q in range(half):
                 m = neighbours[j, q]
-                if near[j, q] and member[m] < 2 * i + 1:
-                    member[m] = 2 * i + 2
+                if near[j, q] and member[m] < mark:
+                    member[m] = mark + 1
                     columns[size] = m
                     logs[size - first] = _log_weight(x[i], x[m])
                     size += 1
@@ -130,8 +130,23 @@ def encode(x: NDArray[np.float32], neighbours: NDArray[np.int32], logs_of_pairs:
             total_weight += values[a]
         for a in range(first, size):
             values[a] /= total_weight
-        counts[i - start] = size - first
+        counts[place - start] = size - first
     return counts, columns[:size].copy(), values[:size].copy()
+
+
+@njit(nogil=True, cache=True)
+def in_place(order: NDArray[np.int64], indptr: NDArray[np.int64], indices: NDArray[np.int32],
+             data: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """CSR rows, of which the first is row ``order[0]`` and so on, each in its place."""
+    starts, columns, values = np.zeros_like(indptr), np.empty_like(indices), np.empty_like(data)
+    for place, i in enumerate(order):
+        starts[i + 1] = indptr[place + 1] - indptr[place]
+    for i in range(len(order)):
+        starts[i + 1] += starts[i]
+    for place, i in enumerate(order):
+        columns[starts[i]:starts[i + 1]] = indices[indptr[place]:indptr[place + 1]]
+        values[starts[i]:starts[i + 1]] = data[indptr[place]:indptr[place + 1]]
+    return starts, columns, values
 
 
 @njit(nogil=True, cache=True)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ISEError
-from .base import Clustering, Clusters, timed
+from .base import Clustering, timed
+from .clusters import Clusters
 from .density import dbscan
 from .eps import EPS_GRID, choose_eps, eps_advice
 from .features import Features
 from .jaccard import jaccard_distance, near_pairs
 from .registry import register_clustering
-from .search.neighbours import Method, nearest_neighbours, neighbour_recall
+from .search.neighbours import Method, nearest_neighbours, neighbour_recall, scan_pairs
 
 __all__ = ["KReciprocalDBSCAN"]
 
@@ -33,8 +34,9 @@ class KReciprocalDBSCAN(Clustering):
         min_samples: images within eps (itself included) that make an image the core of a cluster.
         k1: neighbours of the k-reciprocal sets.
         k2: neighbours of the local query expansion; 1 is none.
-        search: ``exact`` (faiss on the CPU, blocked Paddle on a GPU), ``faiss`` or ``paddle`` (that one on any
-            device, the same neighbours), or ``ivf`` (approximate, for a million images; the log has its recall).
+        search: ``exact`` (where the features are; each pair of images multiplied once), ``faiss`` or ``paddle`` (that
+            one on any device, the same neighbours), or ``ivf`` (approximate, for a million images; the log has its
+            recall).
         probes: cells searched per image by ``ivf``.
         block_size: rows and columns of the distance block of the Paddle search: 4 * block_size**2 bytes.
         half: float16 scan in the Paddle search, with exact ranking in float32: the same neighbours, faster on a GPU.
@@ -56,11 +58,16 @@ class KReciprocalDBSCAN(Clustering):
             if getattr(self, key) < 1:
                 raise ISEError(f"{key} must be above 0, not {getattr(self, key)!r}")
 
-    def neighbours(self, features: Features, cameras: NDArray[np.int64] | None,
-                   rows: slice) -> tuple[NDArray[Any], ...]:
+    def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
+             parts: int) -> tuple[NDArray[Any], ...]:
+        """Candidates and their distances among a share of the pairs: :func:`scan_pairs`."""
+        return scan_pairs(features, max(self.k1, self.k2), self.search, self.block_size, self.half, part, parts)
+
+    def neighbours(self, features: Features, cameras: NDArray[np.int64] | None, rows: slice,
+                   scanned: tuple[NDArray[Any], ...] = ()) -> tuple[NDArray[Any], ...]:
         """The neighbour lists, int32 ``[M, min(max(k1, k2), N)]``."""
         return (nearest_neighbours(features, max(self.k1, self.k2), self.search, self.block_size, self.half, rows,
-                                   probes=self.probes),)
+                                   probes=self.probes, scanned=scanned),)
 
     def assign(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
                neighbours: tuple[NDArray[Any], ...], kept: Mapping[str, float]) -> Clusters:

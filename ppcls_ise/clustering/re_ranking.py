@@ -8,8 +8,8 @@ from scipy.sparse import csr_matrix
 from ..finite import squared_norms
 from .features import Features, as_features
 from .reciprocal import checked_neighbours, encode_rows, pair_distances
-from .search.refine import EXTRA, refine
-from .search.symmetric import symmetric_scan
+from .search.cpu_scan import CPUScan
+from .search.refine import refine
 
 __all__ = ["ReRanking"]
 
@@ -84,6 +84,7 @@ def _search(x: NDArray[np.float32], norms: NDArray[np.float32],
             k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k nearest rows of each row, as :func:`nearest_neighbours`, and the squared distance to its farthest."""
     k = min(k, len(x))
-    found, distances, farthest = symmetric_scan(x, norms, min(len(x), k + EXTRA))
+    scan, farthest = CPUScan(x, norms), np.empty(len(x), np.float32)
+    found, distances = scan.pairs(min(len(x), k + scan.extra), farthest=farthest)
     found, _ = refine(x, norms, np.arange(len(x)), found, distances, k)
     return found, np.where(farthest > 0, farthest, np.float32(1))  # 1 where all rows are the same

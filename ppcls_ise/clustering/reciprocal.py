@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..finite import squared_norms
 from ..threads import over_rows
-from .encoding import average, encode, log_weights, mutual
+from .encoding import average, encode, in_place, log_weights, mutual
 from .pairs import pairs, transpose
 
 __all__ = ["Sparse", "checked_neighbours", "encode_rows", "pair_distances"]
@@ -75,8 +75,11 @@ def encode_rows(x: NDArray[np.float32], neighbours: NDArray[np.int32], k1: int, 
     width = sets.shape[1]
     reciprocal = _stacked(over_rows(mutual, count, sets, width))
     near = _stacked(over_rows(mutual, count, sets, min(half, width)))
-    logs = _stacked(over_rows(log_weights, count, x, sets, reciprocal))
-    encoding = _joined(over_rows(encode, count, x, sets, logs, reciprocal, near))
+    # Rows with a neighbour in common one after the other, while their features lie in the cache.
+    order = np.argsort(np.where(reciprocal, sets, count).min(axis=1, initial=count), kind="stable")
+    logs = np.zeros(sets.shape, np.float64)
+    over_rows(log_weights, count, x, sets, reciprocal, order, logs)
+    encoding = Sparse(*in_place(order, *_joined(over_rows(encode, count, x, sets, logs, reciprocal, near, order))))
     if scale is not None and count:
         encoding = _scaled(encoding, scale)
     if k2 > 1:

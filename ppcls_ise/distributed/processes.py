@@ -11,7 +11,7 @@ from paddle import nn
 
 from ..errors import ErrorText
 
-__all__ = ["gather_slices", "on_every_process", "on_first_process", "raise_everywhere", "unwrap"]
+__all__ = ["exchange_slices", "gather_slices", "on_every_process", "on_first_process", "raise_everywhere", "unwrap"]
 
 #: Seconds between signs of life of a process at work; gloo gives up on a process after 30.
 HEARTBEAT = 5.0
@@ -103,3 +103,25 @@ def gather_slices(rows: paddle.Tensor, total: int) -> paddle.Tensor:
     parts: list[paddle.Tensor] = []
     dist.all_gather(parts, rows)
     return paddle.concat(parts)[:total]
+
+
+def exchange_slices(rows: paddle.Tensor) -> paddle.Tensor:
+    """To each process its slice of the rows of every process.
+
+    Args:
+        rows: [P * n, ...] with P the number of processes, of one shape on all of them.
+
+    Returns:
+        [P, n, ...]: element i is rows ``rank * n`` to ``(rank + 1) * n`` of process i. Twice the memory of ``rows`` is
+        needed on the way, whatever P.
+    """
+    processes = dist.get_world_size()
+    if processes == 1:
+        return rows.unsqueeze(0)
+    length, own = len(rows) // processes, rows
+    for rank in range(processes):
+        parts: list[paddle.Tensor] = []
+        dist.all_gather(parts, rows[rank * length:(rank + 1) * length])  # gloo has no all-to-all
+        if rank == dist.get_rank():
+            own = paddle.stack(parts)
+    return own

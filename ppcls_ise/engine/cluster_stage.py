@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ppcls.utils import logger
 
 from ..clustering import Clustering, Clusters, KReciprocalDBSCAN, cluster_centroids, timed
-from ..clustering.base import assigned, named, neighbours_of, prepared
+from ..clustering.checked import assigned, named, neighbours_of, prepared, scanned_by
 from ..clustering.features import Features, for_search
-from ..distributed.processes import gather_slices, on_every_process, on_first_process
+from ..distributed.processes import exchange_slices, gather_slices, on_every_process, on_first_process
 from ..errors import ISEError
 from ..files import replacing
 from ..finite import check_finite
@@ -117,23 +117,30 @@ def _warn_of_collapse(features: NDArray[np.float32], title: str) -> None:
 
 def _shared_search(clustering: Clustering, features: Features, cameras: NDArray[np.int64] | None,
                    title: str) -> tuple[NDArray[Any], ...]:
-    """The arrays of ``clustering.neighbours`` for all rows, on every process; each searches for its share."""
-    total = len(features)
-    share = -(-total // dist.get_world_size())
-    own = slice(*(min(rank * share, total) for rank in (dist.get_rank(), dist.get_rank() + 1)))
+    """The arrays of ``clustering.neighbours`` for all rows, on every process; each does a share of the work."""
+    total, rank, processes = len(features), dist.get_rank(), dist.get_world_size()
+    share = -(-total // processes)
+    own = slice(*(min(start * share, total) for start in (rank, rank + 1)))
+
+    def scan() -> tuple[NDArray[Any], ...]:
+        with _titled(title):
+            return scanned_by(clustering, features, cameras, rank, processes)
 
     def search() -> tuple[NDArray[Any], ...]:
         with _titled(title):
-            return neighbours_of(clustering, features, cameras, own)
+            return neighbours_of(clustering, features, cameras, own, scanned)
 
+    scanned: tuple[NDArray[Any], ...] = ()
+    if processes > 1:
+        # Slices that are gathered or exchanged are of one length.
+        scanned = tuple(exchange_slices(_padded(array, processes * share)).numpy()[:, :own.stop - own.start]
+                        for array in on_every_process(scan))
     found = on_every_process(search)
-    return tuple(_gathered(array, share, total) for array in found)
+    return tuple(gather_slices(_padded(array, share), total).numpy() for array in found)
 
 
-def _gathered(array: NDArray[Any], share: int, total: int) -> NDArray[Any]:
-    # Gathered slices are of one length.
-    padded = np.pad(array, [(0, share - len(array)), *[(0, 0)] * (array.ndim - 1)])
-    return gather_slices(paddle.to_tensor(padded), total).numpy()
+def _padded(array: NDArray[Any], length: int) -> paddle.Tensor:
+    return paddle.to_tensor(np.pad(array, [(0, length - len(array)), *[(0, 0)] * (array.ndim - 1)]))
 
 
 def _assign(clustering: Clustering, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,

@@ -13,6 +13,7 @@ from ppcls_ise.clustering import (
     nearest_neighbours,
     register_clustering,
 )
+from ppcls_ise.clustering.checked import neighbours_of, scanned_by
 from ppcls_ise.clustering.features import for_search
 from ppcls_ise.errors import ISEError
 from tests.clustering.by_camera import ByCamera
@@ -25,11 +26,26 @@ def in_shares(clustering, count, cameras=CAMERAS, kept=None):
     """As training does with ``count`` processes."""
     prepared = clustering.prepare(X, cameras)
     edges = [len(X) * part // count for part in range(count + 1)]
-    parts = [clustering.neighbours(prepared, cameras, slice(*ends)) for ends in zip(edges, edges[1:])]
+    shares = [scanned_by(clustering, prepared, cameras, part, count) for part in range(count)]
+    scanned = tuple(map(np.stack, zip(*shares)))
+    parts = [neighbours_of(clustering, prepared, cameras, rows, tuple(array[:, rows] for array in scanned))
+             for rows in (slice(*ends) for ends in zip(edges, edges[1:]))]
     return clustering.assign(prepared, cameras, tuple(map(np.concatenate, zip(*parts))), kept or {})
 
 
-@pytest.mark.parametrize("clustering", [ByCamera(), ByCamera(centre=False), KReciprocalDBSCAN("auto"),
+@dataclasses.dataclass(frozen=True)
+class OwnSearch(KReciprocalDBSCAN):
+    """Searches in its own way, and knows nothing of :meth:`Clustering.scan`."""
+
+    def neighbours(self, features, cameras, rows):
+        found, = super().neighbours(features, cameras, rows)
+        return (found[:, :20],)
+
+    def assign(self, features, cameras, neighbours, kept):
+        return KReciprocalDBSCAN(self.eps, k1=20, k2=1).assign(features, cameras, neighbours, kept)
+
+
+@pytest.mark.parametrize("clustering", [ByCamera(), ByCamera(centre=False), KReciprocalDBSCAN("auto"), OwnSearch(0.5),
                                         KReciprocalDBSCAN(0.5, search="paddle", block_size=50)], ids=str)
 @pytest.mark.parametrize("count", [1, 2, 3, 400])  # 400: most shares are empty
 def test_any_number_of_shares_gives_the_same(clustering, count):
@@ -96,8 +112,9 @@ class Returning(Clustering):
     """Gives, or raises, whatever a user's class may; by method."""
 
     prepare: object = lambda features, cameras: features
-    neighbours: object = lambda features, cameras, rows: ()
+    neighbours: object = lambda features, cameras, rows, scanned=(): ()
     result: object = None
+    scan: object = lambda features, cameras, part, parts: ()
 
     def assign(self, features, cameras, neighbours, kept):
         return self.result(len(features))
@@ -147,6 +164,30 @@ MISTAKES = {
 def test_what_a_clustering_does_wrong_is_an_error_that_names_it(parts, message):
     with pytest.raises(ISEError, match=f"^Returning: {message}"):
         Returning(**parts)(X)
+
+
+@pytest.mark.parametrize("scan, message", [
+    (raising(ValueError("says no")), "says no"),
+    (lambda *_: np.zeros(301), r"scan must return a tuple of arrays, not an array \[301\]"),
+    (lambda *_: [np.zeros(3)], r"scan must return a row for each of 301 images, not an array \[3\]")])
+def test_what_a_scan_does_wrong_is_an_error_that_names_the_clustering(scan, message):
+    with pytest.raises(ISEError, match=f"^Returning: {message}"):
+        scanned_by(Returning(scan=scan), X, CAMERAS, 0, 2)
+
+
+def test_a_scan_reaches_the_neighbours_that_take_it():
+    def neighbours(features, cameras, rows, scanned=()):
+        return scanned
+
+    def scan(features, cameras, part, parts):
+        return [np.full(301, 10 * parts + part)]
+
+    scanned, = scanned_by(Returning(scan=scan, neighbours=neighbours), X, CAMERAS, 1, 3)
+    assert scanned.tolist() == [31] * 301
+    found, = neighbours_of(Returning(neighbours=neighbours), X, CAMERAS, slice(0, 301), (scanned,))
+    assert found is scanned
+    old = Returning(scan=scan, neighbours=lambda features, cameras, rows: ())
+    assert scanned_by(old, X, CAMERAS, 1, 3) == () == neighbours_of(old, X, CAMERAS, slice(0, 9))
 
 
 def test_what_a_clustering_may_give():

@@ -2,18 +2,34 @@ import numpy as np
 import paddle
 import pytest
 
-from ppcls_ise.clustering import nearest_neighbours, neighbour_recall
+from ppcls_ise.clustering import nearest_neighbours, neighbour_recall, scan_pairs
+from ppcls_ise.clustering.search import _products, cpu_scan
 from ppcls_ise.clustering.search.refine import ranked
 from tests.clustering.twins import features, neighbours
 from tests.helpers import golden
 
-EXACT = [{"method": "faiss"}, {"method": "paddle"}, {"method": "paddle", "block_size": 37},
-         {"method": "paddle", "half": True}, {"method": "paddle", "half": True, "block_size": 50}]
+PADDLE = [{"method": "paddle"}, {"method": "paddle", "block_size": 37}, {"method": "paddle", "half": True},
+          {"method": "paddle", "half": True, "block_size": 50}]
+# With tiles of that size, and with the products of numpy, where oneDNN is not.
+CPU = [{}, {"tile": 37}, {"tile": 64, "library": None}]
 
 
-@pytest.fixture(params=EXACT, ids=str)
-def exact(request):
-    return request.param
+@pytest.fixture(params=[*CPU, {"method": "faiss"}, *PADDLE], ids=str)
+def exact(request, monkeypatch):
+    return set_up(request.param, monkeypatch)
+
+
+@pytest.fixture(params=[*CPU, *PADDLE], ids=str)
+def by_pairs(request, monkeypatch):
+    return set_up(request.param, monkeypatch)
+
+
+def set_up(arguments, monkeypatch):
+    """Arguments of the search, without what is set here."""
+    monkeypatch.setattr(cpu_scan, "BLOCK", arguments.get("tile", cpu_scan.BLOCK))
+    if "library" in arguments:
+        monkeypatch.setattr(_products, "_library", lambda: None)
+    return {key: value for key, value in arguments.items() if key not in ("tile", "library")}
 
 
 @pytest.mark.parametrize("case", ["N300_k1_30_k2_6", "N300_k1_20_k2_1"])
@@ -65,6 +81,68 @@ def test_shares_of_the_processes_make_up_the_whole(exact):
     assert nearest_neighbours(x, 15, rows=slice(0, 0), **exact).shape == (0, 15)
 
 
+@pytest.mark.parametrize("parts", range(1, 6))
+@pytest.mark.parametrize("duplicates", [0, 150])
+def test_shares_of_the_pairs_make_up_the_whole(by_pairs, parts, duplicates):
+    x = features(211, duplicates=duplicates, seed=parts)
+    shares = [scan_pairs(x, 12, part=part, parts=parts, **by_pairs) for part in range(parts)]
+    scanned = tuple(map(np.stack, zip(*shares)))
+    assert [array.dtype for array in scanned] == [np.int32, np.float32]
+    found = [nearest_neighbours(x, 12, rows=rows, scanned=tuple(array[:, rows] for array in scanned), **by_pairs)
+             for rows in (slice(0, 100), slice(100, 211), slice(211, 211))]
+    np.testing.assert_array_equal(np.concatenate(found), neighbours(x, 12))
+    # No share has found them alone.
+    assert parts == 1 or not any(np.array_equal(np.sort(share[0][:, :12]), np.sort(neighbours(x, 12)))
+                                 for share in shares)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_cases(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(cpu_scan, "BLOCK", int(rng.integers(5, 90)))
+    count, k, parts = int(rng.integers(1, 260)), int(rng.integers(1, 40)), int(rng.integers(1, 6))
+    x = features(count, dim=int(rng.integers(1, 70)), noise=rng.choice([0.01, 0.6]), seed=seed)
+    if seed % 2:  # a grid: ties, duplicates, zero vectors
+        x = np.round(x * np.float32(rng.choice([1, 3])))
+    if seed % 3 == 0:
+        x *= rng.choice([1e-3, 1, 40], (count, 1)).astype(np.float32)
+    expected = neighbours(x, k)
+    np.testing.assert_array_equal(nearest_neighbours(x, k), expected)
+    np.testing.assert_array_equal(nearest_neighbours(x, k, "faiss"), expected)
+    rows = rng.permutation(count)[:int(rng.integers(1, count + 1))]
+    np.testing.assert_array_equal(nearest_neighbours(x, k, rows=rows), expected[rows])
+    scanned = tuple(map(np.stack, zip(*[scan_pairs(x, k, part=part, parts=parts) for part in range(parts)])))
+    np.testing.assert_array_equal(nearest_neighbours(x, k, scanned=scanned), expected)
+
+
+@pytest.mark.parametrize("method", ["faiss", "ivf"])
+def test_nothing_is_to_be_shared_of_a_search_by_rows(method):
+    assert scan_pairs(features(3000, dim=4), 5, method) == ()
+    assert scan_pairs(features(0), 5) == ()
+
+
+def test_the_work_is_half_of_all_products_and_shared_out_evenly(monkeypatch):
+    done, products = [], cpu_scan.products
+
+    def spy(a, b, out):
+        done.append(len(a) * len(b))
+        return products(a, b, out)
+
+    monkeypatch.setattr(cpu_scan, "products", spy)
+    monkeypatch.setattr(cpu_scan, "BLOCK", 50)
+    x, work = features(1000), []
+    for part in range(3):
+        scan_pairs(x, 5, part=part, parts=3)
+        work.append(sum(done))
+        done.clear()
+    assert sum(work) == 1000 * 1050 / 2 and all(abs(share - sum(work) / 3) <= 50 for share in work)
+    nearest_neighbours(x, 5)
+    assert sum(done) == 1000 * 1050 / 2
+    done.clear()
+    nearest_neighbours(x, 5, rows=slice(7, 130))
+    assert sum(done) == 123 * 1000
+
+
 def test_distances(exact):
     x = features(150, duplicates=30)
     found, squared = nearest_neighbours(x, 10, return_distances=True, **exact)
@@ -91,7 +169,7 @@ def test_memory_of_the_paddle_path_is_a_block(monkeypatch):
 
     monkeypatch.setattr(paddle, "matmul", spy)
     nearest_neighbours(features(300), 5, method="paddle", block_size=64)
-    assert len(shapes) == 25 and max(max(shape) for shape in shapes) == 64
+    assert len(shapes) == 15 and max(max(shape) for shape in shapes) == 64  # each pair of 5 blocks once
 
 
 def test_fewer_rows_than_k(exact):

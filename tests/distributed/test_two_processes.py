@@ -42,7 +42,10 @@ def test_labels_are_those_of_one_process_and_errors_reach_all(tmp_path, processe
         for key, value in one.items():
             np.testing.assert_array_equal(found[key], value, err_msg=f"process {rank}: {key}")
         assert "fewer images than Cluster.min_samples" in str(found["too few"])
-        assert "'NoneType' object is not callable" in str(found["broken on the last"])
+        for broken in ("broken on the last", "scan broken on the first"):
+            assert "'NoneType' object is not callable" in str(found[broken])
+        own = np.arange(6).reshape(2, 3) + rank * 6
+        np.testing.assert_array_equal(found["slices"], [own + 100 * other for other in range(processes)])
 
 
 @pytest.fixture

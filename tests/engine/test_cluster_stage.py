@@ -8,7 +8,8 @@ import paddle
 import pytest
 import yaml
 
-from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels
+from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels, scan_pairs
+from ppcls_ise.clustering.checked import scanned_by
 from ppcls_ise.clustering.search import neighbours
 from ppcls_ise.engine import clustering_of
 from ppcls_ise.engine.cluster_stage import cluster_images, kept_of, state_of
@@ -63,16 +64,20 @@ def test_any_search_gives_the_same_labels(cluster, block):
 
 
 def test_settings_reach_the_search(cluster, monkeypatch):
-    from ppcls_ise.clustering.search import paddle_scan as _paddle_scan
+    from ppcls_ise.clustering.search import paddle_scan
 
     seen = []
-    scan = _paddle_scan.paddle_scan
 
-    def spy(x, k, rows, block_size, half):
-        seen.append((type(x), k, len(rows), block_size, half))
-        return scan(x, k, rows, block_size, half)
+    class Spy(paddle_scan.PaddleScan):
+        def __init__(self, x, block_size, half):
+            super().__init__(x, block_size, half)
+            self.seen = type(x), block_size, half
 
-    monkeypatch.setattr(_paddle_scan, "paddle_scan", spy)
+        def ranked(self, rows, found, near, k):
+            seen.append((self.seen[0], k, len(rows), *self.seen[1:]))
+            return super().ranked(rows, found, near, k)
+
+    monkeypatch.setattr(paddle_scan, "PaddleScan", Spy)
     cluster(features(100), search="paddle", block_size=32, half=True, k1=9)
     # What a GPU does by itself: the tensor is searched where it is.
     monkeypatch.setattr(neighbours, "_choose", lambda x: "paddle")
@@ -256,6 +261,21 @@ def test_a_resumed_run_gets_back_what_was_kept(train, losses):
     assert tables[0][1]["joins_before"] == -1 and tables[0][2] == tables[1][2]
     for table in tables:
         assert table[3]["joins_before"] == table[2]["joins"] > 0
+
+
+def test_the_methods_of_the_documents_share_the_work_of_its_file_by_pairs():
+    page = (ROOT / "docs/clustering.md").read_text()
+    file, methods = (re.search(rf"^```{kind}\n(.*?)^```", page, re.M | re.S)[1] for kind in ("py", "python"))
+    names = {"scan_pairs": scan_pairs, "__name__": "documents"}
+    exec(f"{file}\n\nclass Shared(SimilarImages):\n{methods}", names)
+    x, rows = features(300, groups=20), slice(100, 170)
+    whole = names["SimilarImages"](k=9).neighbours(x, None, rows)
+    shares = [scanned_by(names["Shared"](k=9), x, None, part, 3) for part in range(3)]
+    scanned = tuple(np.stack(arrays)[:, rows] for arrays in zip(*shares))
+    found, similarity = names["Shared"](k=9).neighbours(x, None, rows, scanned)
+    np.testing.assert_array_equal(found, whole[0])
+    np.testing.assert_allclose(similarity, whole[1], atol=1e-6)
+    assert scanned_by(names["SimilarImages"](), x, None, 0, 3) == ()
 
 
 @pytest.mark.slow

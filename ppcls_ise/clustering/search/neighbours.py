@@ -1,58 +1,64 @@
-"""The k nearest rows of every row: exact on the CPU (faiss) and on any Paddle device, approximate beyond a million."""
+"""The k nearest rows of every row: exact on the CPU and on any Paddle device, approximate beyond a million."""
 from __future__ import annotations
 
-from typing import Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...finite import squared_norms
-from ...threads import over_rows
 from ..features import Features, as_features, is_paddle_tensor
-from .refine import EXTRA, ranked, refine
+from .cpu_scan import CPUScan, merged
+from .ivf import SMALLEST, ivf_search
+from .refine import EXTRA, refine
 
-__all__ = ["METHODS", "Method", "nearest_neighbours", "neighbour_recall"]
+if TYPE_CHECKING:
+    from .paddle_scan import PaddleScan
+
+__all__ = ["METHODS", "Method", "nearest_neighbours", "neighbour_recall", "scan_pairs"]
 
 Method = Literal["exact", "faiss", "paddle", "ivf"]
 METHODS: tuple[Method, ...] = get_args(Method)
-# Of the approximate search: sets smaller than this are searched exactly; rows a cell that place the cells (faiss wants
-# as many); rows at a time; candidates that are ranked by true distance, in multiples of k.
-IVF_SMALLEST, IVF_TRAINING, IVF_BLOCK, IVF_CANDIDATES = 2_500, 39, 16_384, 4
 
 
 @overload
 def nearest_neighbours(x: Features, k: int, method: Method = ..., block_size: int = ..., half: bool = ...,
                        rows: slice | NDArray[np.int64] | None = ..., return_distances: Literal[False] = ...,
-                       probes: int = ...) -> NDArray[np.int32]: ...
+                       probes: int = ..., scanned: tuple[NDArray[Any], ...] = ...) -> NDArray[np.int32]: ...
 
 
 @overload
 def nearest_neighbours(x: Features, k: int, method: Method = ..., block_size: int = ..., half: bool = ...,
                        rows: slice | NDArray[np.int64] | None = ..., *, return_distances: Literal[True],
-                       probes: int = ...) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
+                       probes: int = ..., scanned: tuple[NDArray[Any], ...] = ...,
+                       ) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
 
 
 def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size: int = 4096, half: bool = False,
                        rows: slice | NDArray[np.int64] | None = None, return_distances: bool = False, probes: int = 256,
+                       scanned: tuple[NDArray[Any], ...] = (),
                        ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k nearest rows of each row by squared L2 distance, the row itself first.
 
-    ``faiss`` and ``paddle`` are exact and give the same answer: after the scan, candidates closer together than a
+    ``exact``, ``faiss`` and ``paddle`` give the same answer: after the scan, candidates closer together than a
     float32 matrix product can tell apart are put in order by distances summed in float64 and rounded to float32, the
     lower index first where those are equal. So neither device, block size nor number of processes changes the result.
 
     Args:
         x: ``[N, D]`` float32 numpy array or paddle tensor, row i the feature of image i.
         k: neighbours a row, the row itself included.
-        method: ``faiss`` (CPU), ``paddle`` (blocked matmul + top-k on the device of ``x``), ``exact`` (paddle
-            for a tensor on a GPU and where faiss is not installed, else faiss) or ``ivf`` (approximate, on the CPU;
-            :func:`neighbour_recall` measures what it misses).
+        method: ``exact`` (on the CPU, each pair of rows multiplied once; for a tensor on a GPU ``paddle``), ``paddle``
+            (blocked matmul + top-k on the device of ``x``, each pair once), ``faiss`` (on the CPU) or ``ivf``
+            (approximate, on the CPU by faiss; :func:`neighbour_recall` measures what it misses).
         block_size: rows and columns of the distance block of the Paddle path: 4 * block_size**2 bytes.
         half: Paddle path only: scan in float16, then rank ``k + 32`` candidates by float32 differences. Rows
             where the float16 error could hide a neighbour are searched again, so this too is exact.
-        rows: slice or int array ``[M]``: search for these rows only (a process's share); default all.
+        rows: slice or int array ``[M]``: search for these rows only; default all. Half of the rows, multiplied with
+            all, cost as much as all rows.
         return_distances: also return the squared distances.
         probes: ``ivf`` only: cells searched a row, of about 4 sqrt(N); more is slower and misses less.
+        scanned: what :func:`scan_pairs` found in every share, for ``rows`` alone: ``[parts, M, C]`` each. Then only the
+            rest is done here. Default: search.
 
     Returns:
         ``[M, min(k, N)]`` int32 indices into ``x``, column 0 the row itself, then by ascending distance (``ivf`` may
@@ -61,29 +67,48 @@ def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size
     Raises:
         ValueError: k < 1, unknown method, or features with NaN or Inf.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1 (the row itself), got {k}")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if method == "exact":
-        method = _choose(x)
+    method = _checked(x, k, method)
     host = as_features(x)
-    own = np.arange(len(host))[slice(None) if rows is None else rows]
+    rows = slice(None) if rows is None else rows
+    own = np.arange(len(host))[rows]
     k = min(k, len(host))
-    if method == "ivf" and len(host) < IVF_SMALLEST:
-        method = "faiss"
     if len(own) == 0:
         found, distances = np.empty((0, k), np.int32), np.empty((0, k), np.float32)
     elif method == "ivf":
-        found, distances = _ivf_search(host, k, own, probes)
+        found, distances = ivf_search(host, k, own, probes)
     elif method == "faiss":
         near, candidates = _faiss_scan(host, min(len(host), k + EXTRA), own)
         found, distances = refine(host, squared_norms(host), own, candidates, near, k)
     else:
-        from .paddle_scan import paddle_scan
-        near, candidates, doubtful = paddle_scan(x if is_paddle_tensor(x) else host, k, own, block_size, half)
-        found, distances = refine(host, squared_norms(host), own, candidates, near, k, doubtful)
+        scan, norms = _scan_of(x, host, method, block_size, half)
+        found, distances = _candidates(scan, min(len(host), k + scan.extra), rows, own, len(host), scanned)
+        found, distances, doubtful = scan.ranked(own, found, distances, k)
+        found, distances = refine(host, norms, own, found, distances, k, doubtful)
     return (found, distances) if return_distances else found
+
+
+def scan_pairs(x: Features, k: int, method: Method = "exact", block_size: int = 4096, half: bool = False, part: int = 0,
+               parts: int = 1) -> tuple[NDArray[Any], ...]:
+    """The share of a process in the search for the neighbours of all rows: of the pairs of rows, not of the rows.
+
+    Args:
+        x, k, method, block_size, half: as of :func:`nearest_neighbours`.
+        part, parts: the share, ``part`` of ``parts``, which are equal in work.
+
+    Returns:
+        ``[N, C]`` int32 and ``[N, C]`` float32, the nearest that each row has in this share and their squared
+        distances, for :func:`nearest_neighbours` as ``scanned``. Nothing by a method that goes by rows, as ``faiss``
+        and ``ivf`` do, for which there is nothing to be done before.
+
+    Raises:
+        ValueError: as of :func:`nearest_neighbours`.
+    """
+    method = _checked(x, k, method)
+    host = as_features(x)
+    if method in ("faiss", "ivf") or len(host) == 0:
+        return ()
+    scan, _ = _scan_of(x, host, method, block_size, half)
+    return scan.pairs(min(len(host), k + scan.extra), part, parts)
 
 
 def neighbour_recall(x: Features, neighbours: ArrayLike, sample: int = 1000, seed: int = 0) -> float:
@@ -108,14 +133,41 @@ def neighbour_recall(x: Features, neighbours: ArrayLike, sample: int = 1000, see
     return hits / exact.size
 
 
+def _checked(x: Features, k: int, method: Method) -> Method:
+    """The method that ``method`` stands for."""
+    if k < 1:
+        raise ValueError(f"k must be at least 1 (the row itself), got {k}")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method == "ivf" and len(x) < SMALLEST:
+        return "exact"
+    return _choose(x) if method == "exact" else method
+
+
 def _choose(x: Features) -> Method:
-    if is_paddle_tensor(x) and not x.place.is_cpu_place():
-        return "paddle"
-    try:
-        import faiss  # noqa: F401
-    except ImportError:
-        return "paddle"
-    return "faiss"
+    return "paddle" if is_paddle_tensor(x) and not x.place.is_cpu_place() else "exact"
+
+
+def _scan_of(x: Features, host: NDArray[np.float32], method: Method, block_size: int,
+             half: bool) -> tuple[CPUScan | PaddleScan, NDArray[np.float32]]:
+    """What scans, and the squared lengths of the rows."""
+    norms = squared_norms(host)
+    if method == "exact":
+        return CPUScan(host, norms), norms
+    from .paddle_scan import PaddleScan
+
+    return PaddleScan(x if is_paddle_tensor(x) else host, block_size, half), norms
+
+
+def _candidates(scan: CPUScan | PaddleScan, candidates: int, rows: slice | NDArray[np.int64], own: NDArray[np.int64],
+                total: int, scanned: tuple[NDArray[Any], ...]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    if scanned:
+        return merged(*scanned)
+    if 2 * len(own) < total:
+        return scan.rows(candidates, own)
+    # Half of the products of all pairs.
+    found, near = scan.pairs(candidates)
+    return found[rows], near[rows]
 
 
 def _faiss_scan(x: NDArray[np.float32], k: int, rows: NDArray[np.int64],
@@ -126,32 +178,3 @@ def _faiss_scan(x: NDArray[np.float32], k: int, rows: NDArray[np.int64],
     queries = x[rows[0]:rows[-1] + 1] if contiguous else x[rows]
     # faiss.knn searches the given memory; an IndexFlat would hold a second copy of all features.
     return faiss.knn(queries, x, k, metric=faiss.METRIC_L2)
-
-
-def _ivf_search(x: NDArray[np.float32], k: int, rows: NDArray[np.int64], probes: int,
-                ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Inverted lists of product-quantised rows: cells of rows by nearest centre, of which the nearest are scanned.
-
-    The scan reads 2 bits a dimension (4 of short rows), many times faster than the rows themselves; what it finds is
-    ranked by true distances. (Jegou et al., Product quantization for nearest neighbor search, PAMI 2011.)
-    """
-    import faiss
-
-    dim, cells = x.shape[1], int(min(4 * np.sqrt(len(x)), len(x) // IVF_TRAINING))
-    quantizer = faiss.IndexFlatL2(dim)
-    subspaces = dim // 2 if dim % 2 == 0 and dim > 128 else dim
-    index = faiss.IndexIVFPQFastScan(quantizer, dim, cells, subspaces, 4, faiss.METRIC_L2)
-    training = x
-    if len(x) > IVF_TRAINING * cells:
-        training = x[np.sort(np.random.default_rng(0).choice(len(x), IVF_TRAINING * cells, replace=False))]
-    index.train(training)
-    for start in range(0, len(x), IVF_BLOCK):
-        index.add(x[start:start + IVF_BLOCK])
-    index.nprobe = min(cells, probes)
-    parts = []
-    for start in range(0, len(rows), IVF_BLOCK):
-        part = rows[start:start + IVF_BLOCK]
-        _, candidates = index.search(x[part], min(len(x), IVF_CANDIDATES * k))
-        parts += over_rows(ranked, len(part), x, part, candidates, k)
-    found, distances = (np.concatenate(arrays) for arrays in zip(*parts))
-    return found, distances
