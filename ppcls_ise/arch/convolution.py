@@ -67,7 +67,7 @@ class _Convolution(PyLayer):
         return y
 
     @staticmethod
-    def backward(context: Any, gradient: paddle.Tensor) -> tuple[paddle.Tensor | None, paddle.Tensor | None]:
+    def backward(context: Any, gradient: paddle.Tensor) -> Any:  # [N, C, H, W] and [O, C / groups, h, w], or None
         x, weight = context.saved_tensor()
         gradient, of_x, of_weight = gradient.contiguous(), None, None
         if not x.stop_gradient:

@@ -4,7 +4,7 @@ Eager Paddle computes convolutions without it, on a BLAS of 2019. Here they, and
 itself, through its C interface (https://uxlfoundation.github.io/oneDNN).
 """
 from .convolution import Convolution, convolution
-from .library import version
+from .library import use_threads, version
 from .matmul import products
 
-__all__ = ["Convolution", "convolution", "products", "version"]
+__all__ = ["Convolution", "convolution", "products", "use_threads", "version"]

@@ -31,7 +31,7 @@ class Convolution:
     written to.
 
     Raises:
-        Status: if oneDNN has no such convolution.
+        OneDNNError: if oneDNN has no such convolution.
     """
 
     def __init__(self, x: tuple[int, ...], weights: tuple[int, ...], stride: tuple[int, int],

@@ -9,14 +9,14 @@ import platform
 import weakref
 from typing import Any
 
-__all__ = ["Handle", "Status", "call", "library", "new", "session", "version"]
+__all__ = ["Handle", "OneDNNError", "call", "library", "new", "session", "use_threads", "version"]
 
 #: The interface is the same in all of them.
 MAJOR = 3
 _NAMES = (f"libdnnl.so.{MAJOR}", f"libdnnl.{MAJOR}.dylib", "dnnl.dll", "mkldnn.dll")
 
 
-class Status(RuntimeError):
+class OneDNNError(RuntimeError):
     """oneDNN could not do what it was asked; the message has its status."""
 
 
@@ -63,11 +63,18 @@ def call(name: str, *arguments: Any) -> None:
     """Call a function that returns a status.
 
     Raises:
-        Status: if that is no success.
+        OneDNNError: if that is no success.
     """
     status = getattr(library(), name)(*arguments)
     if status:
-        raise Status(f"{name}: status {status}")
+        raise OneDNNError(f"{name}: status {status}")
+
+
+def use_threads(threads: int) -> None:
+    """Let what the calling thread, and no other, asks of oneDNN run in so many threads."""
+    loaded = library()
+    if loaded is not None and hasattr(loaded, "omp_set_num_threads"):
+        loaded.omp_set_num_threads(ctypes.c_int(threads))
 
 
 class Handle:
@@ -87,7 +94,7 @@ def new(kind: str, function: str, *arguments: Any) -> Handle:
     """What ``function`` creates and puts into its first argument.
 
     Raises:
-        Status: see :func:`call`.
+        OneDNNError: see :func:`call`.
     """
     pointer = ctypes.c_void_p()
     call(function, ctypes.byref(pointer), *arguments)

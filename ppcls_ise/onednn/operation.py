@@ -48,7 +48,7 @@ class _Primitive:
         self._primitive = new("primitive", "dnnl_primitive_create", described)
         self._memories = [new("memory", "dnnl_memory_create", layout, engine, None) for layout in layouts.values()]
         self._arguments = (_Argument * len(layouts))(*(
-            (argument, memory._as_parameter_) for argument, memory in zip(layouts, self._memories)))
+            _Argument(argument, memory._as_parameter_) for argument, memory in zip(layouts, self._memories)))
 
     def __call__(self, *addresses: int) -> None:
         for memory, address in zip(self._memories, addresses):

@@ -2,8 +2,9 @@ import numpy as np
 import paddle
 import pytest
 
+from ppcls_ise import onednn
 from ppcls_ise.clustering import nearest_neighbours, neighbour_recall, scan_pairs
-from ppcls_ise.clustering.search import _products, cpu_scan
+from ppcls_ise.clustering.search import cpu_scan
 from ppcls_ise.clustering.search.refine import ranked
 from tests.clustering.twins import features, neighbours
 from tests.helpers import golden
@@ -28,7 +29,8 @@ def set_up(arguments, monkeypatch):
     """Arguments of the search, without what is set here."""
     monkeypatch.setattr(cpu_scan, "BLOCK", arguments.get("tile", cpu_scan.BLOCK))
     if "library" in arguments:
-        monkeypatch.setattr(_products, "_library", lambda: None)
+        monkeypatch.setattr(onednn.matmul, "library", lambda: None)
+        monkeypatch.setattr(onednn, "version", lambda: None)
     return {key: value for key, value in arguments.items() if key not in ("tile", "library")}
 
 
@@ -122,13 +124,13 @@ def test_nothing_is_to_be_shared_of_a_search_by_rows(method):
 
 
 def test_the_work_is_half_of_all_products_and_shared_out_evenly(monkeypatch):
-    done, products = [], cpu_scan.products
+    done, products = [], onednn.products
 
     def spy(a, b, out):
         done.append(len(a) * len(b))
         return products(a, b, out)
 
-    monkeypatch.setattr(cpu_scan, "products", spy)
+    monkeypatch.setattr(onednn, "products", spy)
     monkeypatch.setattr(cpu_scan, "BLOCK", 50)
     x, work = features(1000), []
     for part in range(3):

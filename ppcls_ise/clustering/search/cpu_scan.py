@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from ...threads import over_rows
-from ._products import num_workers, products, use_one_thread
+from ... import onednn
+from ...threads import num_threads, over_rows
 from .reading import farthest_of_columns, farthest_of_rows, merge, read_columns, read_rows
 from .refine import EXTRA
 from .tiles import Tile, pair_tiles, row_tiles
@@ -98,7 +98,7 @@ def _scan(queries: NDArray[np.float32], x: NDArray[np.float32], norms: NDArray[n
 
     def work() -> None:
         # A thread multiplies alone what it reads: it is in its cache, and no thread waits in between.
-        use_one_thread()
+        onednn.use_threads(1)
         memory = np.empty(BLOCK * BLOCK, np.float32)
         while True:
             with turn:
@@ -107,7 +107,7 @@ def _scan(queries: NDArray[np.float32], x: NDArray[np.float32], norms: NDArray[n
                 return
             rows, columns = tile.rows, tile.columns
             shape = rows.stop - rows.start, columns.stop - columns.start
-            block = products(queries[rows], x[columns], memory[:shape[0] * shape[1]].reshape(shape))
+            block = onednn.products(queries[rows], x[columns], memory[:shape[0] * shape[1]].reshape(shape))
             with locks[rows.start // BLOCK]:
                 read_rows(block, norms[columns], columns.start, found[rows], near[rows])
                 if farthest is not None:
@@ -118,7 +118,8 @@ def _scan(queries: NDArray[np.float32], x: NDArray[np.float32], norms: NDArray[n
                     if farthest is not None:
                         farthest_of_columns(block, norms[rows], farthest[columns])
 
-    workers = num_workers()
+    # numpy's products take all threads by themselves.
+    workers = num_threads() if onednn.version() else 1
     with ThreadPoolExecutor(workers) as pool:
         for job in [pool.submit(work) for _ in range(workers)]:
             job.result()
