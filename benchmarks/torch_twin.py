@@ -1,8 +1,8 @@
 """The recipe of configs/ISE_MobileNetV2_CUHK03.yaml once more, in plain PyTorch: a check on all but the clustering.
 
-No line of it is shared with the training code: network (torchvision's), BatchNorm, optimiser, losses, memory, sampler
-and augmentation are written a second time, in the obvious way. Figures that differ from it by more than seeds do
-would be a bug of one of the two. Needs torch, torchvision and, to read the weights, paddle.
+No line of it is shared with the training code: network, BatchNorm, optimiser, losses, memory, sampler and augmentation are
+written a second time, in the obvious way. Figures that differ from it by more than seeds do would be a bug of one of the
+two. Needs torch and, to read the weights, paddle.
 
 python benchmarks/torch_twin.py --images dataset/cuhk03_np_small --weights MobileNetV2.pdparams --seed 1 [--baseline]
 """
@@ -11,16 +11,14 @@ import math
 import os
 import random
 import re
+import time
 
 import numpy as np
-import paddle
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import nn
-from torchvision.models import mobilenet_v2
-
-from ppcls_ise.clustering import dbscan, jaccard_distance
+from torch_networks import NETWORKS
 
 EPOCHS, STEPS, CLUSTERS, INSTANCES = 12, 30, 8, 8
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
@@ -35,11 +33,17 @@ class Crops:
 
 
 class Network(nn.Module):
-    def __init__(self, weights):
+    def __init__(self, name="MobileNetV2"):
         super().__init__()
-        self.backbone, self.neck = mobilenet_v2().features, nn.BatchNorm1d(1280)
+        backbone, width = NETWORKS[name]
+        self.backbone, self.neck = backbone(), nn.BatchNorm1d(width)
         self.neck.bias.requires_grad_(False)
-        # PaddleClas's network has one more conv-BatchNorm pair, an identity in these weights; else the order is one.
+
+    def load(self, weights):
+        """Of PaddleClas's MobileNetV2."""
+        import paddle
+
+        # It has one more conv-BatchNorm pair, an identity in these weights; else the order is one.
         arrays = [value.numpy() for name, value in paddle.load(weights).items()
                   if not name.startswith("conv2._first_block._expand_conv") and hasattr(value, "numpy")]
         own = [value for name, value in self.backbone.state_dict().items() if "num_batches" not in name]
@@ -48,7 +52,7 @@ class Network(nn.Module):
                 target.copy_(torch.from_numpy(array))
 
     def forward(self, x):
-        return F.normalize(self.neck(self.backbone(x).mean((2, 3))), dim=1)
+        return F.normalize(self.neck(self.backbone(x)), dim=1)
 
     @torch.no_grad()
     def extract(self, images):
@@ -116,7 +120,34 @@ def evaluate(network, query, gallery):
     return figures
 
 
+def adam(network):
+    return torch.optim.Adam((p for p in network.parameters() if p.requires_grad), lr=3.5e-4, weight_decay=5e-4)
+
+
+def train_step(network, optimizer, images, y, centroids, degree):
+    """One step, the memory's included; ``degree`` None: neither support samples nor label-preserving loss."""
+    f = network(images)
+    seen, seen_labels, loss = f, y, 0
+    if degree is not None:
+        with torch.no_grad():
+            near = f @ centroids.T
+            near[torch.arange(len(y)), y] = -2
+        s = F.normalize(f + degree * (centroids[near.argmax(1)] - centroids[y]), dim=1)
+        seen, seen_labels, loss = torch.cat([f, s]), torch.cat([y, y]), 0.1 * label_preserving(f, s, y)
+    contrast = F.cross_entropy(seen @ centroids.T / 0.05, seen_labels)
+    optimizer.zero_grad()
+    (contrast + loss).backward()
+    optimizer.step()
+    for label in seen_labels.unique():
+        own = seen.detach()[seen_labels == label]
+        hardest = own[(own @ centroids[label]).argmin()]
+        centroids[label] = F.normalize(0.2 * centroids[label] + 0.8 * hardest, dim=0)
+    return contrast.item()
+
+
 def train_epoch(network, optimizer, train, epoch, supports):
+    from ppcls_ise.clustering import dbscan, jaccard_distance
+
     features = network.extract(train.images)
     labels = dbscan(jaccard_distance(features, 20, 6), 0.5, 2)
     centroids = F.normalize(torch.stack([torch.from_numpy(features[labels == label]).mean(0)
@@ -124,48 +155,39 @@ def train_epoch(network, optimizer, train, epoch, supports):
     network.train()
     losses = []
     for step, rows in zip(range(STEPS), batches(labels, train.camids)):
-        y = torch.from_numpy(labels[rows])
-        f = network(torch.from_numpy(np.stack([augment(train.images[row]) for row in rows])))
-        seen, seen_labels, loss = f, y, 0
-        if supports:
-            degree = 0.25 * math.log((math.e - 1) * (epoch * STEPS + step) / (EPOCHS * STEPS) + 1)
-            with torch.no_grad():
-                near = f @ centroids.T
-                near[torch.arange(len(y)), y] = -2
-            s = F.normalize(f + degree * (centroids[near.argmax(1)] - centroids[y]), dim=1)
-            seen, seen_labels, loss = torch.cat([f, s]), torch.cat([y, y]), 0.1 * label_preserving(f, s, y)
-        contrast = F.cross_entropy(seen @ centroids.T / 0.05, seen_labels)
-        optimizer.zero_grad()
-        (contrast + loss).backward()
-        optimizer.step()
-        for label in seen_labels.unique():
-            own = seen.detach()[seen_labels == label]
-            hardest = own[(own @ centroids[label]).argmin()]
-            centroids[label] = F.normalize(0.2 * centroids[label] + 0.8 * hardest, dim=0)
-        losses.append(contrast.item())
+        degree = 0.25 * math.log((math.e - 1) * (epoch * STEPS + step) / (EPOCHS * STEPS) + 1) if supports else None
+        images = torch.from_numpy(np.stack([augment(train.images[row]) for row in rows]))
+        losses.append(train_step(network, optimizer, images, torch.from_numpy(labels[rows]), centroids, degree))
     return labels, np.mean(losses)
 
 
-def main():
+def main(given=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", required=True, help="folder with bounding_box_train, query, bounding_box_test")
     parser.add_argument("--weights", required=True, help="MobileNetV2 backbone, .pdparams")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--baseline", action="store_true", help="neither support samples nor label-preserving loss")
-    arguments = parser.parse_args()
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="to stop after")
+    arguments = parser.parse_args(given)
     for seed in (random.seed, np.random.seed, torch.manual_seed):
         seed(arguments.seed)
     train, query, gallery = (Crops(os.path.join(arguments.images, split))
                              for split in ("bounding_box_train", "query", "bounding_box_test"))
-    network = Network(arguments.weights)
-    optimizer = torch.optim.Adam((p for p in network.parameters() if p.requires_grad), lr=3.5e-4, weight_decay=5e-4)
+    network = Network()
+    network.load(arguments.weights)
+    torch.set_num_threads(arguments.threads)  # after Paddle, whose import sets the environment to 1
+    optimizer = adam(network)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 8, 0.1)
-    for epoch in range(EPOCHS):
+    for epoch in range(arguments.epochs):
+        started, busy = time.perf_counter(), time.process_time() = time.perf_counter()
         labels, loss = train_epoch(network, optimizer, train, epoch, not arguments.baseline)
         schedule.step()
         print(f"epoch {epoch + 1}: clusters {labels.max() + 1}, outliers {(labels < 0).sum()}, L_SE {loss:.2f}, "
               "all-gallery mAP {:.1f} / rank-1 {:.1f}, same-camera mAP {:.1f} / rank-1 {:.1f}".format(
                   *evaluate(network, query, gallery)), flush=True)
+        seconds = time.perf_counter() - started
+        print(f"epoch {seconds} {(time.process_time() - busy) / seconds}", flush=True)
 
 
 if __name__ == "__main__":
