@@ -139,6 +139,7 @@ def run_shared(folder, clustering, rounds=3):
     """The stage of training on this process and those launched with it; the first writes its seconds to ``folder``."""
     import paddle
     import paddle.distributed as dist
+
     import ppcls_ise
     ppcls_ise.register()
     from ppcls_ise.engine.cluster_stage import cluster_images
