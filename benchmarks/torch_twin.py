@@ -1,8 +1,8 @@
 """The recipe of configs/ISE_MobileNetV2_CUHK03.yaml once more, in plain PyTorch: a check on all but the clustering.
 
-No line of it is shared with the training code: network, BatchNorm, optimiser, losses, memory, sampler and augmentation are
-written a second time, in the obvious way. Figures that differ from it by more than seeds do would be a bug of one of the
-two. Needs torch and, to read the weights, paddle.
+No line of it is shared with the training code: network, BatchNorm, optimiser, losses, memory, sampler and augmentation
+are written a second time, in the obvious way. Figures that differ from it by more than seeds do would be a bug of one
+of the two. Needs torch and, to read the weights, paddle.
 
 python benchmarks/torch_twin.py --images dataset/cuhk03_np_small --weights MobileNetV2.pdparams --seed 1 [--baseline]
 """
@@ -180,7 +180,7 @@ def main(given=None):
     optimizer = adam(network)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 8, 0.1)
     for epoch in range(arguments.epochs):
-        started, busy = time.perf_counter(), time.process_time() = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         labels, loss = train_epoch(network, optimizer, train, epoch, not arguments.baseline)
         schedule.step()
         print(f"epoch {epoch + 1}: clusters {labels.max() + 1}, outliers {(labels < 0).sum()}, L_SE {loss:.2f}, "

@@ -4,9 +4,10 @@ python benchmarks/training.py steps [--torch PYTHON] [--before CHECKOUT] [--thre
 python benchmarks/training.py epoch --images dataset/cuhk03_np_small --weights MobileNetV2.pdparams [--torch PYTHON] ...
 
 Each program has processes of its own, in turns; of a step the fastest of all counts, of an epoch the fastest but the
-first. ``--torch``: the Python of an environment with torch (and, for the epoch, this package). ``--before``: a checkout of
-this repository whose package is timed, too. An epoch is extraction, clustering, 30 steps and evaluation of
-configs/ISE_MobileNetV2_CUHK03.yaml. The last column says what share of the processors a program had.
+first. ``--torch``: the Python of an environment with torch (and, for the epoch, what this package needs but
+PaddleClas). ``--before``: a checkout of this repository whose package is timed, too. An epoch is extraction,
+clustering, 30 steps and evaluation of configs/ISE_MobileNetV2_CUHK03.yaml. The last column is processor seconds over
+seconds: near --threads if nothing else was running.
 """
 import argparse
 import os
@@ -89,7 +90,7 @@ def theirs(network, threads):
 
 
 def timed(step, count):
-    """Seconds of the fastest of ``count`` steps after two others, and the processor seconds of all over their seconds."""
+    """Seconds of the fastest of ``count`` steps after two others; processor seconds of all over their seconds."""
     step()
     step()
     seconds, begun, busy = [], time.perf_counter(), time.process_time()
