@@ -8,40 +8,26 @@ import subprocess
 import sys
 import time
 
+from training import ise_model, ise_step, prepared
+
 CASES = [(64, False), (256, False), (256, True)]
 
 
 def step(batch_size, feature_cache):
-    import ppcls_ise
-
-    ppcls_ise.register()
+    prepared(threads=None)
     import paddle
 
-    from ppcls_ise.arch.model import ISEModel
-    from ppcls_ise.loss import cluster_contrast, label_preserving
-
-    paddle.seed(0)
-    model = ISEModel(Backbone={"name": "MobileNetV2"}, Neck={"name": "BNNeck", "num_features": 1280},
-                     Head={"name": "ISEHead"}, bn_group_size=64, feature_cache=feature_cache)
-    model.train()
-    model.head.start_epoch(paddle.nn.functional.normalize(paddle.randn([200, 1280]), axis=-1), 50, 100)
-    optimizer = paddle.optimizer.Adam(parameters=model.parameters())
+    model, optimizer = ise_model("MobileNetV2", bn_group_size=64, feature_cache=feature_cache)
     images = paddle.rand([batch_size, 3, 128, 64])
     labels = paddle.arange(batch_size) // 16
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = []
     for _ in range(4):
         started = time.time()
-        output = model(images, labels)
-        loss = cluster_contrast(output["contrast_rows"], output["contrast_labels"], output["centroids"])
-        loss = loss + 0.1 * label_preserving(output["global_features"], output["support_features"], output["labels"])
-        loss.backward()
-        optimizer.step()
-        optimizer.clear_grad()
-        model.head.after_step()
+        loss = ise_step(model, optimizer, images, labels)
         seconds.append(time.time() - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print("result", before / 1024, peak / 1024, min(seconds), float(loss))
+    print("result", before / 1024, peak / 1024, min(seconds), loss)
 
 
 def main():

@@ -31,9 +31,8 @@ def ise_model(backbone, **keys):
 
     paddle.seed(0)
     width = WIDTHS[backbone.replace("_last_stage_stride1", "")]
-    stop = {} if backbone == "MobileNetV2" else {"BackboneStopLayer": {"name": "flatten"}}
     model = ISEModel(Backbone={"name": backbone}, Neck={"name": "BNNeck", "num_features": width},
-                     Head={"name": "ISEHead"}, **stop, **keys)
+                     Head={"name": "ISEHead"}, **keys)
     model.train()
     model.head.start_epoch(paddle.nn.functional.normalize(paddle.randn([200, width]), axis=-1), 50, 100)
     return model, paddle.optimizer.Adam(3.5e-4, parameters=model.parameters(), weight_decay=5e-4)

@@ -47,6 +47,25 @@ def test_loaders_are_compared():
     assert len(re.findall(r"^\| ours, cache: \w+ \| \d+ \|", printed, re.M)) > 1
 
 
+@pytest.mark.slow
+def test_extraction_is_the_same_through_onednn():
+    printed = run("extraction", "--configs", "ISE_demo.yaml", "--images", "16", "--rounds", "1")
+    differences = re.findall(r"^\| ISE_demo.yaml \| .* \| ([\d.e+-]+) \|$", printed, re.M)
+    assert len(differences) == 3 and max(map(float, differences)) < 1e-5, printed
+
+
+@pytest.mark.slow
+def test_training_steps_are_timed():
+    printed = run("training", "steps", "--network", "MobileNetV2", "--rounds", "1", "--count", "1", "--before", ".")
+    assert re.findall(r"^\| MobileNetV2, 64 images of 128x64 \| (\w+) \| [\d.]+ \|", printed, re.M) == ["before", "ours"]
+
+
+@pytest.mark.slow
+def test_the_feature_cache_is_measured():
+    printed = run("feature_cache", "--case", "64", "False")
+    assert re.search(r"^result( [\d.]+){4}$", printed, re.M), printed
+
+
 def test_numbers_of_the_code():
     files = {
         "ppcls_ise/room/one.py": """
