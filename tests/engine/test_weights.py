@@ -53,10 +53,10 @@ def test_published_weights_load_and_give_paddleclas_features(tmp_path, lines):
     model = engine.model
     model.eval()
     x = paddle.to_tensor(random.standard_normal((2, 3, 64, 32)).astype("float32"))
-    expected = host(x)
-    ours = model(x)["neck"]
-    assert np.abs(ours.numpy()).max() > 0.1
-    np.testing.assert_allclose(ours.numpy(), expected["neck"].numpy(), atol=1e-5, rtol=1e-4)
+    expected, ours = host(x)["neck"].numpy(), model(x)["neck"].numpy()
+    largest = np.abs(expected).max()  # hundreds, with random weights
+    assert largest > 0.1
+    np.testing.assert_allclose(ours, expected, atol=1e-6 * largest, rtol=1e-4)
 
 
 class Evil:
