@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ISEError
 from ..host.bridges import save_memory, switch_off_onednn
+from ..host.processor import faster_blas
 
 __all__ = ["OnnxRuntime", "PaddleRuntime", "model_files", "onnx_file"]
 
@@ -65,6 +66,7 @@ class PaddleRuntime:
                            "use_gpu to False")
         if (use_tensorrt and not use_gpu) or (use_fp16 and not use_tensorrt):
             raise ISEError("use_tensorrt needs use_gpu, and use_fp16 needs use_tensorrt")
+        faster_blas()  # for what oneDNN does not compute
         program, weights = model_files(model_dir)
         config = inference.Config(program, weights)
         config.disable_glog_info()
