@@ -1,10 +1,11 @@
 """Extraction on the CPU through oneDNN, as by default, beside Paddle's own layers with MKL as it comes and switched.
 
-python benchmarks/extraction.py [--configs ISE_R50.yaml] [--images 256] [--threads 2]
+python benchmarks/extraction.py [--configs ISE_R50.yaml] [--images 256] [--threads 2] [--before CHECKOUT]
 
 Each rival has a process of its own, for MKL reads its switch once; in turns, the fastest of ``--rounds`` counts. A call
 of ``extract_features`` is timed whole, but for decoding: the images are in memory. The weights are random, the same for
-all; *difference* is the largest of any number of a feature.
+all; *difference* is the largest of any number of a feature. ``--before``: a checkout of this repository from before
+oneDNN, whose package comes first, and to which the ratios are then.
 """
 import argparse
 import json
@@ -46,15 +47,18 @@ def extract(config, count, use_onednn, threads, weights, target):
 
     from ppcls_ise.config import load_config
     from ppcls_ise.engine import extract_features
-    from ppcls_ise.host import processor
 
-    processor.use_threads(threads)
+    if use_onednn is not None:
+        from ppcls_ise.host import processor
+
+        processor.use_threads(threads)
     if use_onednn:
         processor.keep_memory()
     paddle.set_device("cpu")
     paddle.seed(0)
     config = load_config(config, ["Arch.Backbone.pretrained=False"])
-    config["Arch"]["use_onednn"] = use_onednn
+    if use_onednn is not None:
+        config["Arch"]["use_onednn"] = use_onednn
     _, height, width = config["Global"]["image_shape"]
     coarse = np.random.default_rng(0).normal(size=(BATCH, 3, height // 8, width // 8)).astype(np.float32)
     images = coarse.repeat(8, 2).repeat(8, 3)
@@ -82,9 +86,10 @@ def extract(config, count, use_onednn, threads, weights, target):
 
 def run(rival, config, arguments, folder):
     """Seconds of one rival, in a process of its own."""
-    switch, use_onednn = RIVALS[rival]
+    switch, use_onednn = RIVALS.get(rival, ("0", None))
     environment = {key: value for key, value in os.environ.items() if key != "MKL_DEBUG_CPU_TYPE"}
-    environment |= {"PYTHONPATH": str(ROOT), **({"MKL_DEBUG_CPU_TYPE": switch} if switch else {})}
+    environment |= {"PYTHONPATH": str(ROOT if rival in RIVALS else arguments.before),
+                    "OMP_NUM_THREADS": str(arguments.threads), **({"MKL_DEBUG_CPU_TYPE": switch} if switch else {})}
     task = [config, arguments.images, use_onednn, arguments.threads, f"{folder}/weights.pdparams",
             f"{folder}/{rival}.npy"]
     done = subprocess.run([sys.executable, __file__, "--task", json.dumps(task)], text=True, stdout=subprocess.PIPE,
@@ -95,10 +100,11 @@ def run(rival, config, arguments, folder):
 def compare(config, arguments):
     """Rows of all rivals for one config."""
     with tempfile.TemporaryDirectory() as folder:
-        rounds = [{rival: run(rival, config, arguments, folder) for rival in RIVALS} for _ in range(arguments.rounds)]
-        features = {rival: np.load(f"{folder}/{rival}.npy") for rival in RIVALS}
-    first = next(iter(RIVALS))
-    best = {rival: min(row[rival] for row in rounds) for rival in RIVALS}
+        rivals = ["before", *RIVALS] if arguments.before else [*RIVALS]
+        rounds = [{rival: run(rival, config, arguments, folder) for rival in rivals} for _ in range(arguments.rounds)]
+        features = {rival: np.load(f"{folder}/{rival}.npy") for rival in rivals}
+    first = rivals[0]
+    best = {rival: min(row[rival] for row in rounds) for rival in rivals}
     for rival, seconds in best.items():
         print(f"| {config} | {rival} | {arguments.images / seconds:,.1f} | {best[first] / seconds:.2f} | "
               f"{np.abs(features[rival] - features[first]).max():.1e} |", flush=True)
@@ -110,6 +116,7 @@ def main():
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--before", metavar="CHECKOUT")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.task:
