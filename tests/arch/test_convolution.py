@@ -55,6 +55,36 @@ def test_outputs_and_gradients_are_those_of_paddle(layer, size):
     assert list(layer.state_dict()) == names
 
 
+def test_the_first_steps_are_the_same_with_and_without():
+    from ppcls_ise.arch.model import ISEModel
+    from ppcls_ise.loss import cluster_contrast, label_preserving
+
+    def losses(use_onednn):
+        paddle.seed(0)
+        with paddle.utils.unique_name.guard():
+            model = ISEModel(Backbone={"name": "PPLCNet_x0_25"}, Neck={"name": "BNNeck", "num_features": 1280},
+                             Head={"name": "ISEHead"}, use_onednn=use_onednn)
+        assert any(isinstance(layer, OneDNNConv2D) for layer in model.sublayers()) is use_onednn
+        model.train()
+        model.head.start_epoch(nn.functional.normalize(paddle.randn([20, 1280]), axis=-1), 50, 100)
+        optimizer = paddle.optimizer.Adam(3.5e-4, parameters=model.parameters())
+        images, labels, values = paddle.randn([32, 3, 64, 32]), paddle.arange(32) // 4, []
+        for _ in range(3):
+            out = model(images, labels)
+            loss = cluster_contrast(out["contrast_rows"], out["contrast_labels"], out["centroids"])
+            loss = loss + label_preserving(out["global_features"], out["support_features"], out["labels"])
+            loss.backward()
+            optimizer.step()
+            optimizer.clear_grad()
+            model.head.after_step()
+            values.append(float(loss))
+        return values
+
+    expected = losses(False)
+    assert expected[0] != expected[2]
+    np.testing.assert_allclose(losses(True), expected, rtol=1e-5)
+
+
 def test_only_layers_that_onednn_can_compute_are_taken():
     class Own(nn.Conv2D):
         pass
