@@ -1,6 +1,7 @@
 """Convolutions of eager Paddle on the CPU, by oneDNN."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import paddle
@@ -38,16 +39,19 @@ class OneDNNConv2D(nn.Conv2D):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """Args: x [N, C, H, W]. Returns: [N, O, H', W']."""
-        if not _can_take(x, self.weight):
+        if not _can_take(x, self.weight, self._groups):
             return nn.Conv2D.forward(self, x)  # Paddle 2 traces no super()
         y = _Convolution.apply(x, self.weight, tuple(self._stride), _four(self._updated_padding),
                                tuple(self._dilation), self._groups)
         return y if self.bias is None else y + self.bias.reshape([1, -1, 1, 1])
 
 
-def _can_take(x: paddle.Tensor, weight: paddle.Tensor) -> bool:
-    return (paddle.in_dynamic_mode() and x.place.is_cpu_place() and x.dtype == weight.dtype == paddle.float32
-            and x.ndim == 4 and 0 not in x.shape)
+def _can_take(x: paddle.Tensor, weight: paddle.Tensor, groups: int) -> bool:
+    """What it cannot take, images that do not fit among it, is Paddle's to compute or to refuse."""
+    # Where the device is a GPU, tensors on the CPU are brought there.
+    return (paddle.in_dynamic_mode() and paddle.get_device() == "cpu" and x.place.is_cpu_place()
+            and weight.place.is_cpu_place() and x.dtype == weight.dtype == paddle.float32
+            and x.ndim == 4 and 0 not in x.shape and x.shape[1] == weight.shape[1] * groups)
 
 
 def _four(padding: int | list[int]) -> tuple[int, ...]:
@@ -60,8 +64,8 @@ class _Convolution(PyLayer):
     @staticmethod
     def forward(context: Any, x: paddle.Tensor, weight: paddle.Tensor, *geometry: Any) -> paddle.Tensor:
         convolution = onednn.convolution(tuple(x.shape), tuple(weight.shape), *geometry)
-        y = paddle.empty(convolution.y)
-        convolution.forward(x.contiguous(), weight, y, _empty)
+        y = _empty(convolution.y)
+        convolution.forward(x.contiguous(), weight, y, _working_memory)
         context.save_for_backward(x, weight)
         context.convolution = convolution
         return y
@@ -71,13 +75,17 @@ class _Convolution(PyLayer):
         x, weight = context.saved_tensor()
         gradient, of_x, of_weight = gradient.contiguous(), None, None
         if not x.stop_gradient:
-            of_x = paddle.empty(x.shape)
-            context.convolution.backward_data(gradient, weight, of_x, _empty)
+            of_x = _empty(x.shape)
+            context.convolution.backward_data(gradient, weight, of_x, _working_memory)
         if not weight.stop_gradient:
-            of_weight = paddle.empty(weight.shape)
-            context.convolution.backward_weights(x.contiguous(), gradient, of_weight, _empty)
+            of_weight = _empty(weight.shape)
+            context.convolution.backward_weights(x.contiguous(), gradient, of_weight, _working_memory)
         return of_x, of_weight
 
 
-def _empty(size: int) -> paddle.Tensor:
-    return paddle.empty([size])
+def _empty(shape: Sequence[int]) -> paddle.Tensor:
+    return paddle.empty(shape, "float32")  # whatever the default dtype
+
+
+def _working_memory(size: int) -> paddle.Tensor:
+    return _empty([size])

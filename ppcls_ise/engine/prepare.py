@@ -84,6 +84,7 @@ def _complete_ise(settings: dict[str, Any], arch: dict[str, Any]) -> None:
 def _prepare_processor(settings: dict[str, Any]) -> None:
     """What a run on the CPU computes with; before anything is computed."""
     threads = use_threads(settings.get("cpu_num_threads", GlobalBlock.cpu_num_threads))
+    onednn.use_threads(threads)
     version = onednn.version() if settings.get("use_onednn", GlobalBlock.use_onednn) else None
     if version:
         keep_memory()

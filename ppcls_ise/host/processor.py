@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 import os
 import platform
 import sys
@@ -52,34 +51,23 @@ def num_cores() -> int:
 
 
 def use_threads(threads: int | None) -> int:
-    """Let Paddle compute in so many threads; it takes 1 by itself.
+    """Set ``OMP_NUM_THREADS``, which Paddle's import leaves at 1; its BLAS reads it at the first product.
 
     Args:
-        threads: None for what ``OMP_NUM_THREADS`` said before Paddle was imported, or else :func:`num_cores`.
+        threads: None for what the variable said before Paddle was imported, or else :func:`num_cores`. A launcher sets
+            it to 1 for its processes, so there a 1 says nothing.
 
     Returns:
         How many they are.
     """
-    launched = "PADDLE_LOCAL_SIZE" in os.environ
-    given = os.environ["OMP_NUM_THREADS"] if launched and os.environ.get("OMP_NUM_THREADS", "1") != "1" else _GIVEN
-    if threads is None and given and not (launched and given == "1"):
-        threads = int(given.split(",")[0])
-    threads = threads or num_cores()
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # for what has not started yet, threads of this process among it
-    runtime = _openmp()
-    if runtime is not None:
-        runtime.omp_set_num_threads(threads)
+    given = _GIVEN
+    if "PADDLE_LOCAL_SIZE" in os.environ:
+        given = os.environ.get("OMP_NUM_THREADS")
+        given = None if given == "1" else given
+    first = (given or "").partition(",")[0]
+    threads = threads or (int(first) if first.isdecimal() else 0) or num_cores()
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     return threads
-
-
-def _openmp() -> ctypes.CDLL | None:
-    """The OpenMP of Paddle's wheel."""
-    spec = importlib.util.find_spec("paddle")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = os.path.join(folder, "libs", "libiomp5.so")
-        if os.path.exists(path):
-            return ctypes.CDLL(path)
-    return None
 
 
 def keep_memory() -> bool:

@@ -71,7 +71,10 @@ def call(name: str, *arguments: Any) -> None:
 
 
 def use_threads(threads: int) -> None:
-    """Let what the calling thread, and no other, asks of oneDNN run in so many threads."""
+    """Let what the calling thread, and no other, asks of oneDNN run in so many threads.
+
+    Its OpenMP is the system's, not the one of Paddle's BLAS, and reads ``OMP_NUM_THREADS`` when it is loaded.
+    """
     loaded = library()
     if loaded is not None and hasattr(loaded, "omp_set_num_threads"):
         loaded.omp_set_num_threads(ctypes.c_int(threads))

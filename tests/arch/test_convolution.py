@@ -136,6 +136,35 @@ def test_other_dtypes_go_to_paddle(monkeypatch):
     assert layer(paddle.rand([1, 3, 8, 8], "float64")).dtype == paddle.float64
 
 
+def test_the_default_dtype_is_no_matter():
+    layer, x = nn.Conv2D(3, 8, 3, bias_attr=False), paddle.rand([2, 3, 9, 8])
+    expected = outputs_and_gradients(layer, x.numpy())
+    compute_by_onednn(layer)
+    paddle.set_default_dtype("float64")
+    try:
+        found = outputs_and_gradients(layer, x.numpy())
+    finally:
+        paddle.set_default_dtype("float32")
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
+
+
+def test_on_another_device_paddle_computes(monkeypatch):
+    layer, x = nn.Conv2D(3, 8, 3), paddle.rand([1, 3, 8, 8])
+    compute_by_onednn(layer)
+    expected = layer(x).numpy()
+    monkeypatch.setattr(convolution._Convolution, "apply", None)
+    monkeypatch.setattr(paddle, "get_device", lambda: "gpu:0")
+    np.testing.assert_allclose(layer(x).numpy(), expected, atol=1e-6)
+
+
+def test_images_that_do_not_fit_are_refused_by_paddle():
+    layer = nn.Conv2D(3, 8, 3)
+    compute_by_onednn(layer)
+    with pytest.raises(ValueError, match="channel"):
+        layer(paddle.rand([1, 1, 8, 8]))
+
+
 def test_a_trained_layer_is_exported_as_paddles_own(tmp_path):
     model = nn.Sequential(nn.Conv2D(3, 8, 3, padding=1), nn.Conv2D(8, 8, 3, groups=8))
     compute_by_onednn(model)
