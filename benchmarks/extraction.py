@@ -49,11 +49,9 @@ def extract(config, count, use_onednn, threads, weights, target):
     from ppcls_ise.engine import extract_features
 
     if use_onednn is not None:
-        from ppcls_ise.host import processor
+        from ppcls_ise.engine import prepare_processor
 
-        processor.use_threads(threads)
-    if use_onednn:
-        processor.keep_memory()
+        prepare_processor(threads, use_onednn)
     paddle.set_device("cpu")
     paddle.seed(0)
     config = load_config(config, ["Arch.Backbone.pretrained=False"])

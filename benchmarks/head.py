@@ -12,8 +12,8 @@ import time
 import numpy as np
 import paddle
 import paddle.nn.functional as F
+from training import ours, prepared
 
-import ppcls_ise
 from ppcls_ise.arch import ISEHead
 from ppcls_ise.loss import cluster_contrast, label_preserving
 from ppcls_ise.unit import unit_rows
@@ -87,27 +87,11 @@ def measure(step, size, repeats=5, update="hard"):
     return seconds(lambda: step(head, features, labels), repeats)
 
 
-def mobilenet_step():
-    ppcls_ise.register()
-    from ppcls.arch.backbone import MobileNetV2
-
-    network = MobileNetV2()
-    network.out = paddle.nn.Identity()
-    optimizer = paddle.optimizer.Adam(3.5e-4, parameters=network.parameters(), weight_decay=5e-4)
-    images = paddle.rand([64, 3, 128, 64])
-
-    def step():
-        (network(images) ** 2).mean().backward()
-        optimizer.step()
-        optimizer.clear_grad()
-
-    return seconds(step, 3)
-
-
 def main():
+    prepared(None)
     check = [function(*_fresh(batch(32, 64, 12, 4))) for function in (head_step, loop_step)]
     assert abs(check[0] - check[1]) < 1e-4, f"the loop computes something else: {check}"
-    network = mobilenet_step()
+    network = seconds(ours("MobileNetV2", None), 3)
     rows = []
     for update in ("hard", "all"):
         own = measure(head_step, (64, 1280, 210, 8), 20, update)

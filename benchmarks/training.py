@@ -10,6 +10,7 @@ clustering, 30 steps and evaluation of configs/ISE_MobileNetV2_CUHK03.yaml. The 
 seconds: near --threads if nothing else was running.
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import re
@@ -57,12 +58,10 @@ def prepared(threads):
     import ppcls_ise
 
     ppcls_ise.register()
-    try:
-        from ppcls_ise.host import processor
-    except ImportError:
-        return
-    processor.use_threads(threads)
-    processor.keep_memory()
+    with contextlib.suppress(ImportError):
+        from ppcls_ise.engine import prepare_processor
+
+        prepare_processor(threads)
 
 
 def ours(network, threads):

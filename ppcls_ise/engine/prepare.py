@@ -21,7 +21,7 @@ from ..host.processor import faster_blas, keep_memory, use_threads
 from .checkpoints import settle
 from .names import check_names
 
-__all__ = ["prepare_config"]
+__all__ = ["prepare_config", "prepare_processor"]
 
 
 def prepare_config(config: dict[str, Any], mode: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def prepare_config(config: dict[str, Any], mode: str) -> dict[str, Any]:
     if ise:
         _complete_ise(settings, config["Arch"])
         if settings["device"] == "cpu" and mode in ("train", "eval"):
-            _prepare_processor(settings)
+            prepare_processor(settings.get("cpu_num_threads"), settings.get("use_onednn", GlobalBlock.use_onednn))
     for key in ("pretrained_model", "checkpoints"):
         settings[key] = _weights_path(key, settings.get(key), mode)
     evaluates = mode == "eval" or (mode == "train" and settings.get("eval_during_train"))
@@ -81,11 +81,20 @@ def _complete_ise(settings: dict[str, Any], arch: dict[str, Any]) -> None:
     arch["use_onednn"] = settings.get("use_onednn", GlobalBlock.use_onednn)
 
 
-def _prepare_processor(settings: dict[str, Any]) -> None:
-    """What a run on the CPU computes with; before anything is computed."""
-    threads = use_threads(settings.get("cpu_num_threads", GlobalBlock.cpu_num_threads))
+def prepare_processor(threads: int | None = GlobalBlock.cpu_num_threads, use_onednn: bool = GlobalBlock.use_onednn,
+                      ) -> None:
+    """Let this process compute on the CPU as fast as it can, and log with what; before anything is computed.
+
+    :func:`prepare_config` calls it; for programs that go without a config.
+
+    Args:
+        threads: None for ``OMP_NUM_THREADS``, or else the share of this process in the cores.
+        use_onednn: keep the memory of a step for the next one, as convolutions through oneDNN are quick enough to gain
+            by it.
+    """
+    threads = use_threads(threads)
     onednn.use_threads(threads)
-    version = onednn.version() if settings.get("use_onednn", GlobalBlock.use_onednn) else None
+    version = onednn.version() if use_onednn else None
     if version:
         keep_memory()
     logger.info(f"[CPU] {threads} thread{'s' * (threads > 1)}, "
