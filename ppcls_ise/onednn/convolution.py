@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .library import Handle, new, session
+from .library import Handle, attributes, new, session
 from .operation import DIFF_DST, DIFF_SRC, DIFF_WEIGHTS, DST, SRC, WEIGHTS, Operation, any_layout, dims, plain
 
 __all__ = ["Convolution", "convolution"]
@@ -67,7 +67,8 @@ class Convolution:
 
     def _described(self, kind: str, *arguments: Any) -> Handle:
         engine, _ = session()
-        return new("primitive_desc", f"dnnl_convolution_{kind}_primitive_desc_create", engine, *arguments, None)
+        return new("primitive_desc", f"dnnl_convolution_{kind}_primitive_desc_create", engine, *arguments,
+                   attributes())
 
     @functools.cached_property
     def _forward(self) -> Handle:

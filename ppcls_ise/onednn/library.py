@@ -9,7 +9,7 @@ import platform
 import weakref
 from typing import Any
 
-__all__ = ["Handle", "OneDNNError", "call", "library", "new", "session", "use_threads", "version"]
+__all__ = ["Handle", "OneDNNError", "attributes", "call", "library", "new", "session", "use_threads", "version"]
 
 #: The interface is the same in all of them.
 MAJOR = 3
@@ -84,7 +84,8 @@ class Handle:
     """Owns an object of the library.
 
     Args:
-        kind: ``memory_desc``, ``primitive_desc``, ``primitive``, ``memory``, ``engine`` or ``stream``.
+        kind: ``memory_desc``, ``primitive_desc``, ``primitive_attr``, ``primitive``, ``memory``, ``engine`` or
+            ``stream``.
         pointer: to the object.
     """
 
@@ -109,3 +110,14 @@ def session() -> tuple[Handle, Handle]:
     """The engine of the processor, and a stream that runs what it is given in order and at once."""
     engine = new("engine", "dnnl_engine_create", ctypes.c_int(1), ctypes.c_size_t(0))
     return engine, new("stream", "dnnl_stream_create", engine, ctypes.c_uint(1))
+
+
+@functools.cache
+def attributes() -> Handle:
+    """What primitives are made with: they work in memory that is handed to them.
+
+    The library's own belongs to a thread: a primitive crashes in any but the one that made it.
+    """
+    made = new("primitive_attr", "dnnl_primitive_attr_create")
+    call("dnnl_primitive_attr_set_scratchpad_mode", made, ctypes.c_int(1))
+    return made

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .library import Handle, call, library, new, session
+from .library import Handle, attributes, call, library, new, session
 
 __all__ = ["DIFF_DST", "DIFF_SRC", "DIFF_WEIGHTS", "DST", "SRC", "WEIGHTS", "Operation", "any_layout", "dims", "plain"]
 
 # Arguments of a primitive (DNNL_ARG_*), and what asks for their layout (dnnl_query_*_md).
-SRC, DST, WEIGHTS, DIFF_SRC, DIFF_DST, DIFF_WEIGHTS = 1, 17, 33, 129, 145, 161
-_QUERIES = {SRC: 129, DIFF_SRC: 130, WEIGHTS: 131, DIFF_WEIGHTS: 132, DST: 133, DIFF_DST: 134}
+SRC, DST, WEIGHTS, _SCRATCHPAD, DIFF_SRC, DIFF_DST, DIFF_WEIGHTS = 1, 17, 33, 80, 129, 145, 161
+_QUERIES = {SRC: 129, DIFF_SRC: 130, WEIGHTS: 131, DIFF_WEIGHTS: 132, DST: 133, DIFF_DST: 134, _SCRATCHPAD: 136}
 _FLOAT32, _ANY = ctypes.c_int(3), ctypes.c_int(1)
 
 
@@ -45,15 +45,20 @@ class _Primitive:
 
     def __init__(self, described: Handle, layouts: dict[int, Any]):
         engine, self._stream = session()
+        layouts = {**layouts, _SCRATCHPAD: _layout(described, _SCRATCHPAD)}
+        self._scratchpad = _size(layouts[_SCRATCHPAD])
         self._primitive = new("primitive", "dnnl_primitive_create", described)
         self._memories = [new("memory", "dnnl_memory_create", layout, engine, None) for layout in layouts.values()]
         self._arguments = (_Argument * len(layouts))(*(
             _Argument(argument, memory._as_parameter_) for argument, memory in zip(layouts, self._memories)))
 
-    def __call__(self, *addresses: int) -> None:
-        for memory, address in zip(self._memories, addresses):
+    def __call__(self, addresses: Sequence[int], empty: Callable[[int], Any]) -> None:
+        scratchpad = empty(self._scratchpad) if self._scratchpad else None
+        own = 0 if scratchpad is None else scratchpad.data_ptr()
+        for memory, address in zip(self._memories, (*addresses, own)):
             call("dnnl_memory_set_data_handle", memory, ctypes.c_void_p(address))
-        call("dnnl_primitive_execute", self._primitive, self._stream, ctypes.c_int(len(addresses)), self._arguments)
+        call("dnnl_primitive_execute", self._primitive, self._stream, ctypes.c_int(len(self._memories)),
+             self._arguments)
         call("dnnl_stream_wait", self._stream)
 
 
@@ -67,12 +72,10 @@ class Operation:
     """
 
     def __init__(self, described: Handle, inputs: dict[int, Handle], output: tuple[int, Handle]):
-        layouts = {argument: ctypes.c_void_p(library().dnnl_primitive_desc_query_md(  # type: ignore[union-attr]
-            described, ctypes.c_int(_QUERIES[argument]), ctypes.c_int(0))) for argument in (*inputs, output[0])}
+        layouts = {argument: _layout(described, argument) for argument in (*inputs, output[0])}
         self._described = described  # owns the layouts
         self._primitive = _Primitive(described, layouts)
-        self._sizes = [library().dnnl_memory_desc_get_size(layout) // 4  # type: ignore[union-attr]
-                       for layout in layouts.values()]
+        self._sizes = [_size(layout) for layout in layouts.values()]
         self._reorders = [_reorder(array, layouts[argument]) for argument, array in inputs.items()]
         self._reorder_output = _reorder(layouts[output[0]], output[1])
         # The addresses are state of the primitive's memory objects.
@@ -85,17 +88,28 @@ class Operation:
             for array, reorder, size in zip(inputs, self._reorders, self._sizes):
                 if reorder is not None:
                     plain_array, array = array, empty(size)
-                    reorder(plain_array.data_ptr(), array.data_ptr())
+                    reorder([plain_array.data_ptr(), array.data_ptr()], empty)
                 arrays.append(array)
             result = output if self._reorder_output is None else empty(self._sizes[-1])
-            self._primitive(*(array.data_ptr() for array in arrays), result.data_ptr())
+            self._primitive([array.data_ptr() for array in (*arrays, result)], empty)
             if self._reorder_output is not None:
-                self._reorder_output(result.data_ptr(), output.data_ptr())
+                self._reorder_output([result.data_ptr(), output.data_ptr()], empty)
 
 
 def _reorder(given: Any, wanted: Any) -> _Primitive | None:
     if library().dnnl_memory_desc_equal(given, wanted):  # type: ignore[union-attr]
         return None
     engine, _ = session()
-    described = new("primitive_desc", "dnnl_reorder_primitive_desc_create", given, engine, wanted, engine, None)
+    described = new("primitive_desc", "dnnl_reorder_primitive_desc_create", given, engine, wanted, engine, attributes())
     return _Primitive(described, {SRC: given, DST: wanted})
+
+
+def _layout(described: Handle, argument: int) -> ctypes.c_void_p:
+    """Descriptor of an argument, owned by ``described``."""
+    return ctypes.c_void_p(library().dnnl_primitive_desc_query_md(  # type: ignore[union-attr]
+        described, ctypes.c_int(_QUERIES[argument]), ctypes.c_int(0)))
+
+
+def _size(layout: Any) -> int:
+    """How many float32 numbers it takes."""
+    return -(-library().dnnl_memory_desc_get_size(layout) // 4)  # type: ignore[union-attr]

@@ -196,6 +196,18 @@ def test_threads_do_not_mix_their_images():
     assert not wrong
 
 
+def test_another_thread_than_the_first_may_compute():
+    layer = nn.Conv2D(20, 40, 3, padding=1, groups=20)  # a kernel that works in memory of its own
+    compute_by_onednn(layer)
+    x, found = np.random.default_rng(0).standard_normal((8, 20, 32, 16), dtype=np.float32), []
+    expected = outputs_and_gradients(layer, x)
+    thread = threading.Thread(target=lambda: found.extend(outputs_and_gradients(layer, x)))
+    thread.start()
+    thread.join()
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_without_onednn_layers_stay_paddles_own(monkeypatch):
     monkeypatch.setattr(convolution.onednn, "version", lambda: None)
     layer = nn.Conv2D(3, 8, 3)
