@@ -65,7 +65,7 @@ class _Convolution(PyLayer):
     def forward(context: Any, x: paddle.Tensor, weight: paddle.Tensor, *geometry: Any) -> paddle.Tensor:
         convolution = onednn.convolution(tuple(x.shape), tuple(weight.shape), *geometry)
         y = _empty(convolution.y)
-        convolution.forward(x.contiguous(), weight, y, _working_memory)
+        convolution.forward(x.contiguous(), weight.contiguous(), y, _working_memory)
         context.save_for_backward(x, weight)
         context.convolution = convolution
         return y
@@ -76,7 +76,7 @@ class _Convolution(PyLayer):
         gradient, of_x, of_weight = gradient.contiguous(), None, None
         if not x.stop_gradient:
             of_x = _empty(x.shape)
-            context.convolution.backward_data(gradient, weight, of_x, _working_memory)
+            context.convolution.backward_data(gradient, weight.contiguous(), of_x, _working_memory)
         if not weight.stop_gradient:
             of_weight = _empty(weight.shape)
             context.convolution.backward_weights(x.contiguous(), gradient, of_weight, _working_memory)

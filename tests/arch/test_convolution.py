@@ -128,6 +128,18 @@ def test_the_gradient_reads_views_as_they_are_seen():
     np.testing.assert_allclose(layer.weight.grad.numpy(), expected, rtol=1e-5)
 
 
+def test_weights_that_are_a_view_are_read_as_they_are_seen():
+    layer, x = nn.Conv2D(4, 8, 3, bias_attr=False), np.random.default_rng(0).standard_normal((2, 4, 6, 5), np.float32)
+    del layer._parameters["weight"]  # as weight normalisation does
+    layer.weight = paddle.rand([3, 3, 4, 8]).transpose([3, 2, 0, 1])
+    layer.weight.stop_gradient = False
+    expected = [*outputs_and_gradients(layer, x), layer.weight.grad.numpy()]
+    layer.weight.clear_gradient()
+    compute_by_onednn(layer)
+    for ours, theirs in zip([*outputs_and_gradients(layer, x), layer.weight.grad.numpy()], expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
+
+
 def test_other_dtypes_go_to_paddle(monkeypatch):
     layer = nn.Conv2D(3, 8, 3)
     layer.to(dtype="float64")
