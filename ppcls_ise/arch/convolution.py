@@ -7,6 +7,7 @@ from typing import Any
 import paddle
 from paddle import nn
 from paddle.autograd import PyLayer
+from paddle.jit.sot.psdb import in_sot
 
 from .. import onednn
 
@@ -35,11 +36,15 @@ class OneDNNConv2D(nn.Conv2D):
     """Paddle's ``Conv2D``, through oneDNN for float32 images on the CPU in eager mode; else as it is.
 
     Paddle's own runs a matrix product per image, a depthwise one a product per channel, which is many times slower.
+
+    As of any PyLayer of Paddle's there is one backward pass: no second one over a kept graph (Paddle crashes), no
+    gradient of a gradient, no ``paddle.grad`` without the weights among its inputs.
     """
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """Args: x [N, C, H, W]. Returns: [N, O, H', W']."""
-        if not _can_take(x, self.weight, self._groups):
+        # Where Paddle traces bytecode, dynamic mode is what it sees.
+        if in_sot() or not _can_take(x, self.weight, self._groups):
             return nn.Conv2D.forward(self, x)  # Paddle 2 traces no super()
         y = _Convolution.apply(x, self.weight, tuple(self._stride), _four(self._updated_padding),
                                tuple(self._dilation), self._groups)

@@ -122,6 +122,8 @@ TABLE: tuple[Row, ...] = (
         mentions=("self._momentum", "self._mean", "self._variance", "self._epsilon")),
     Row("paddle.nn.layer.norm:_BatchNormBase", "used", "ppcls_ise.engine.parallel:average_statistics",
         "running statistics are made equal on all processes", mentions=("self._mean", "self._variance")),
+    Row("paddle.jit.sot.psdb:in_sot", "used", "ppcls_ise.arch.convolution:OneDNNConv2D",
+        "a network that to_static traces has Paddle's convolutions"),
     Row("paddle.distributed.parallel:_print_modified_flags", "used", "ppcls_ise.host.bridges:silence_flags",
         "it lists flags that Paddle itself has set"),
 )

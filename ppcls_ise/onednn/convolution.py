@@ -95,6 +95,6 @@ class Convolution:
         return Operation(described, {SRC: x, DIFF_DST: y}, (DIFF_WEIGHTS, weights))
 
 
-#: One for all layers of the same shapes. A network has a few dozen of them for each size of batch, and each takes half a
-#: megabyte: a program whose batches are of any size must not keep all of them.
+#: One for all layers of the same shapes. A network has a few dozen of them for each size of batch, and each takes half
+#: a megabyte: a program whose batches are of any size must not keep all of them.
 convolution = functools.lru_cache(maxsize=512)(Convolution)

@@ -190,6 +190,16 @@ def test_a_trained_layer_is_exported_as_paddles_own(tmp_path):
         np.testing.assert_allclose(again(x).numpy(), expected, atol=1e-6)
 
 
+def test_a_network_that_is_traced_has_paddles_own():
+    model = nn.Sequential(nn.Conv2D(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2D(8, 8, 3, groups=8))
+    x = paddle.rand([2, 3, 8, 8])
+    compute_by_onednn(model)
+    expected = outputs_and_gradients(model, x.numpy())
+    traced = paddle.jit.to_static(model, full_graph=False)
+    for ours, theirs in zip(outputs_and_gradients(traced, x.numpy()), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
+
+
 def test_threads_do_not_mix_their_images():
     layer = nn.Conv2D(8, 8, 3, padding=1)
     compute_by_onednn(layer)
