@@ -13,7 +13,9 @@ import sys
 __all__ = ["faster_blas", "keep_memory", "num_cores", "use_threads"]
 
 # Importing Paddle sets it to 1 where it is not set, and so does the launcher for the processes it starts.
-_GIVEN = os.environ.get("OMP_NUM_THREADS") if "paddle" not in sys.modules else None
+_GIVEN = os.environ.get("OMP_NUM_THREADS")
+if _GIVEN == "1" and "paddle" in sys.modules:
+    _GIVEN = None
 _BLAS_SWITCH = "MKL_DEBUG_CPU_TYPE"
 # mallopt(3)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _KEPT = -1, -3, 2 ** 31 - 1
@@ -55,7 +57,7 @@ def use_threads(threads: int | None) -> int:
 
     Args:
         threads: None for what the variable said before Paddle was imported, or else :func:`num_cores`. A launcher sets
-            it to 1 for its processes, so there a 1 says nothing.
+            it to 1 for its processes, so there, and where Paddle was imported before this module, a 1 says nothing.
 
     Returns:
         How many they are.

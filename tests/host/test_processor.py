@@ -1,3 +1,4 @@
+import importlib.util
 import subprocess
 import sys
 import types
@@ -46,6 +47,17 @@ def test_threads_are_those_asked_for_or_the_cores(environ, monkeypatch, asked, g
     environ.update({name: value for name, value in variables.items() if value})
     assert processor.use_threads(asked) == expected
     assert environ["OMP_NUM_THREADS"] == str(expected)
+
+
+@pytest.mark.parametrize("given, expected", [("3", "3"), ("1", None), (None, None)])
+def test_what_was_given_counts_though_paddle_came_first(monkeypatch, given, expected):
+    # Paddle has set it to 1 where it was not set.
+    monkeypatch.setenv("OMP_NUM_THREADS", given or "1")
+    monkeypatch.setitem(sys.modules, "paddle", types.ModuleType("paddle"))
+    spec = importlib.util.find_spec(processor.__name__)
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    assert again._GIVEN == expected
 
 
 def test_paddle_and_onednn_compute_in_so_many_threads():
