@@ -18,7 +18,7 @@ if _GIVEN == "1" and "paddle" in sys.modules:
     _GIVEN = None
 _BLAS_SWITCH = "MKL_DEBUG_CPU_TYPE"
 # mallopt(3)
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _KEPT = -1, -3, 2 ** 31 - 1
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _KEPT = -1, -3, -4, 2 ** 31 - 1
 
 
 def faster_blas() -> bool:
@@ -81,4 +81,6 @@ def keep_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(_MMAP_THRESHOLD, 2 ** 30) and libc.mallopt(_TRIM_THRESHOLD, _KEPT))
+    # Older ones (2.31) refuse a threshold above 32 MiB, less than a map of ResNet-50: there nothing is mapped at all.
+    kept = libc.mallopt(_MMAP_THRESHOLD, 2 ** 30) or libc.mallopt(_MMAP_MAX, 0)
+    return bool(kept and libc.mallopt(_TRIM_THRESHOLD, _KEPT))

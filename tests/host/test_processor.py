@@ -96,3 +96,16 @@ assert faults() < 1000, faults()  # 16,384 pages an array
     if done.stderr.strip() == "no glibc":
         pytest.skip("not on glibc")
     assert done.returncode == 0, done.stderr
+
+
+def test_memory_is_kept_by_an_old_glibc_too(monkeypatch):
+    asked = []
+
+    def mallopt(parameter, value):
+        asked.append((parameter, value))
+        return int(parameter != processor._MMAP_THRESHOLD or value <= 2 ** 25)
+
+    monkeypatch.setattr(processor.platform, "libc_ver", lambda: ("glibc", "2.31"))
+    monkeypatch.setattr(processor.ctypes, "CDLL", lambda _: types.SimpleNamespace(mallopt=mallopt))
+    assert processor.keep_memory()
+    assert (processor._MMAP_MAX, 0) in asked and (processor._TRIM_THRESHOLD, 2 ** 31 - 1) in asked
