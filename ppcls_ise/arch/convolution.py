@@ -72,12 +72,14 @@ class _Convolution(PyLayer):
         y = _empty(convolution.y)
         convolution.forward(x.contiguous(), weight.contiguous(), y, _working_memory)
         context.save_for_backward(x, weight)
-        context.convolution = convolution
+        context.convolution, context.version = convolution, x.inplace_version
         return y
 
     @staticmethod
     def backward(context: Any, gradient: paddle.Tensor) -> Any:  # [N, C, H, W] and [O, C / groups, h, w], or None
         x, weight = context.saved_tensor()
+        if x.inplace_version != context.version:  # Paddle's layers refuse it, a PyLayer does not
+            raise RuntimeError("the input of a convolution was changed in place before its backward pass")
         gradient, of_x, of_weight = gradient.contiguous(), None, None
         if not x.stop_gradient:
             of_x = _empty(x.shape)

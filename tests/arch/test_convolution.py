@@ -117,6 +117,15 @@ def test_views_are_read_as_they_are_seen():
     np.testing.assert_allclose(layer(paddle.to_tensor(x).transpose([0, 3, 1, 2])).numpy(), expected, atol=1e-6)
 
 
+def test_an_input_that_was_changed_in_place_is_no_input_of_the_backward_pass():
+    layer, x = nn.Conv2D(3, 8, 3), paddle.rand([1, 3, 8, 8])
+    compute_by_onednn(layer)
+    y = layer(x)
+    x.scale_(3.0)
+    with pytest.raises(OSError, match="changed in place"):  # what Paddle makes of an error in a PyLayer
+        y.sum().backward()
+
+
 def test_the_gradient_reads_views_as_they_are_seen():
     layer, x = nn.Conv2D(4, 8, 1, bias_attr=False), paddle.rand([2, 4, 5, 3])
     weights = paddle.rand([2, 5, 3, 8])
