@@ -47,9 +47,22 @@ def _has_avx2_and_is_not_intels() -> bool:
 
 
 def num_cores() -> int:
-    """Cores for this process: those it may run on, shared with the other processes of the training on this node."""
+    """Cores for this process: those it may run on, shared with the other processes of the training on this node.
+
+    As many, in a container, as it is given the time of: threads beyond that wait for each other while they are stopped.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // int(os.environ.get("PADDLE_LOCAL_SIZE") or 1))
+    return max(1, min(cores, _cores_of_container() or cores) // int(os.environ.get("PADDLE_LOCAL_SIZE") or 1))
+
+
+def _cores_of_container() -> int | None:
+    """From ``cpu.max``, microseconds of all cores in so many of the clock (cgroup v2); None where there is no limit."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            time, period = map(int, file.read().split())
+    except (OSError, ValueError):  # "max" is no limit
+        return None
+    return -(-time // period)
 
 
 def use_threads(threads: int | None) -> int:

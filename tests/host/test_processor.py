@@ -14,6 +14,7 @@ CPU = "processor\t: 0\nvendor_id\t: {}\nflags\t\t: fpu sse2 {}\n\nprocessor\t: 1
 def environ(monkeypatch):
     system = types.SimpleNamespace(environ={}, sched_getaffinity=lambda _: set(range(8)))
     monkeypatch.setattr(processor, "os", system)
+    monkeypatch.setattr(processor, "_cores_of_container", lambda: None)
     return system.environ
 
 
@@ -47,6 +48,15 @@ def test_threads_are_those_asked_for_or_the_cores(environ, monkeypatch, asked, g
     environ.update({name: value for name, value in variables.items() if value})
     assert processor.use_threads(asked) == expected
     assert environ["OMP_NUM_THREADS"] == str(expected)
+
+
+@pytest.mark.parametrize("limit, expected", [
+    ("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("250000 100000", 3), ("1600000 100000", 8), ("", 8)])
+def test_threads_of_a_container_are_those_it_has_time_for(monkeypatch, tmp_path, limit, expected):
+    (tmp_path / "cpu.max").write_text(limit)
+    monkeypatch.setattr(processor, "os", types.SimpleNamespace(environ={}, sched_getaffinity=lambda _: set(range(8))))
+    monkeypatch.setattr(processor, "open", lambda *_, **__: open(tmp_path / "cpu.max"), raising=False)
+    assert processor.num_cores() == expected
 
 
 @pytest.mark.parametrize("given, expected", [("3", "3"), ("1", None), (None, None)])
