@@ -38,7 +38,8 @@ def interpolation_degree(step: int, total_steps: int, base: float = HeadBlock.ba
 
 
 def support_samples(features: paddle.Tensor, labels: paddle.Tensor, centroids: paddle.Tensor, degree: float,
-                    topk: int = HeadBlock.topk) -> tuple[paddle.Tensor, paddle.Tensor]:
+                    topk: int = HeadBlock.topk, rivals: paddle.Tensor | None = None,
+                    ) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Interpolate every sample towards the ``topk`` clusters that are nearest to it but not its own.
 
     ``s_ir = unit(f_i + degree * (c_nr - c_yi))``. The neighbours are ranked per sample by ``f_i . c_j``. Gradient
@@ -50,6 +51,7 @@ def support_samples(features: paddle.Tensor, labels: paddle.Tensor, centroids: p
         centroids: float32 [K, D]. Unit centroid of each cluster; no gradient flows into it.
         degree: see :func:`interpolation_degree`.
         topk: support samples per row, k.
+        rivals: bool [B, K], clusters that a row is interpolated to as long as there are any left; default all.
 
     Returns:
         ``supports`` float32 [B * k, D], unit rows, i-major (row i owns ``i*k .. i*k+k-1``); ``nearest`` int64 [B, k],
@@ -65,6 +67,8 @@ def support_samples(features: paddle.Tensor, labels: paddle.Tensor, centroids: p
     with paddle.no_grad():
         similarity = paddle.matmul(features, centroids, transpose_y=True)
         own = labels.unsqueeze(1) == paddle.arange(count, dtype=labels.dtype).unsqueeze(0)
+        if rivals is not None:
+            similarity = paddle.where(rivals, similarity, similarity - 4)  # below all cosines
         similarity = paddle.where(own, paddle.full_like(similarity, -math.inf), similarity)
         nearest = paddle.topk(similarity, topk, axis=1)[1]
     towards = paddle.gather(centroids, nearest.flatten()).reshape([-1, topk, dim])

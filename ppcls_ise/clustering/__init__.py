@@ -5,6 +5,7 @@ distance, DBSCAN) is the default. Its parts are functions. Knows neither PaddleC
 """
 from .base import Clustering, timed
 from .clusters import Clusters
+from .cross_camera import CrossCameraDBSCAN
 from .density import dbscan
 from .distance import NearPairs
 from .eps import EPS_GRID, choose_eps, eps_advice, silhouette
@@ -20,6 +21,7 @@ __all__ = [
     "METHODS",
     "Clustering",
     "Clusters",
+    "CrossCameraDBSCAN",
     "KReciprocalDBSCAN",
     "NearPairs",
     "choose_eps",

@@ -18,7 +18,7 @@ from .jaccard import jaccard_distance, near_pairs
 from .registry import register_clustering
 from .search.neighbours import Method, nearest_neighbours, neighbour_recall, scan_pairs
 
-__all__ = ["KReciprocalDBSCAN"]
+__all__ = ["KReciprocalDBSCAN", "check_keys"]
 
 
 @register_clustering
@@ -52,9 +52,8 @@ class KReciprocalDBSCAN(Clustering):
     half: bool = False
 
     def __post_init__(self) -> None:
-        if self.eps != "auto" and not 0 < self.eps < 1:
-            raise ISEError(f"eps must be above 0 and below 1, or auto, not {self.eps!r}")
-        for key in ("min_samples", "k1", "k2", "probes", "block_size"):
+        check_keys(self)
+        for key in ("probes", "block_size"):
             if getattr(self, key) < 1:
                 raise ISEError(f"{key} must be above 0, not {getattr(self, key)!r}")
 
@@ -99,3 +98,17 @@ class KReciprocalDBSCAN(Clustering):
             return super().advice(features, cameras, neighbours, clusters)
         distance = jaccard_distance(features, self.k1, self.k2, neighbours[0])  # not cut at eps
         return eps_advice(distance, clusters.figures["eps"], self.min_samples)
+
+
+def check_keys(clustering: object, prefix: str = "") -> None:
+    """Check ``eps``, ``min_samples``, ``k1`` and ``k2`` of a clustering, whose names may have a prefix.
+
+    Raises:
+        ISEError: naming the one that is out of range.
+    """
+    eps = getattr(clustering, f"{prefix}eps")
+    if eps != "auto" and not 0 < eps < 1:
+        raise ISEError(f"{prefix}eps must be above 0 and below 1, or auto, not {eps!r}")
+    for key in (f"{prefix}min_samples", f"{prefix}k1", f"{prefix}k2"):
+        if getattr(clustering, key) < 1:
+            raise ISEError(f"{key} must be above 0, not {getattr(clustering, key)!r}")

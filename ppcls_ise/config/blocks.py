@@ -14,7 +14,7 @@ from .fields import Block, Count, Is, Path, Positive, Whole, keys_of
 
 __all__ = [
     "DATA_SETS", "LOSSES", "TRANSFORMS", "AnyGlobalBlock", "ArchBlock",
-    "BackboneBlock", "ChannelJitterBlock", "ClusterContrastLossBlock",
+    "BackboneBlock", "CameraProxyLossBlock", "ChannelJitterBlock", "ClusterContrastLossBlock",
     "ClusterImagesBlock", "ClusterSamplerBlock", "GlobalBlock", "HeadBlock", "LabelPreservingLossBlock", "LoaderBlock",
     "MemoryBlock", "NeckBlock", "PadCropBlock", "PlainSamplerBlock", "PoolingBlock", "RandomEraseBlock",
     "ReIDImagesBlock", "SamplerBlock", "StopLayerBlock", "UnlabeledFolderBlock"]
@@ -50,6 +50,8 @@ class GlobalBlock(AnyGlobalBlock):
     device: Literal["auto", "cpu", "gpu", "xpu", "npu", "mlu"] = "auto"
     seed: int | bool | None = 0  # PaddleClas treats no seed and False alike
     feature_cache: bool = False
+    ema_decay: Annotated[float, Is("the weight of the old average, in [0, 1)", lambda weight: 0 <= weight < 1)] = 0.0
+    anchor: Annotated[float, Is("a share above 0, at most 1", lambda share: 0 < share <= 1)] = 1.0
     use_onednn: bool = True
     cpu_num_threads: Whole | None = None
     check_ranks: bool | None = None
@@ -122,6 +124,7 @@ class HeadBlock(MemoryBlock):
     topk: Annotated[int, Is("the number of support samples per image, >= 0", lambda count: count >= 0)] = 1
     base: float = 1.0
     contrast_supports: bool = True
+    negatives: Literal["all", "same_camera"] = "all"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,6 +153,7 @@ class ClusterContrastLossBlock(Block):
 
     weight: float
     temperature: Positive = 0.05
+    camera_entropy: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,6 +162,16 @@ class LabelPreservingLossBlock(Block):
 
     weight: float
     temperature: Positive = 0.6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CameraProxyLossBlock(Block):
+    """``CameraProxyLoss`` of ``Loss.Train``."""
+
+    weight: float
+    temperature: Positive = 0.07
+    positives: Count = 2
+    negatives: Whole = 50
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -247,7 +261,8 @@ TRANSFORMS: dict[str, type[Block]] = {"ChannelJitter": ChannelJitterBlock, "PadC
                                       "RandomErase": RandomEraseBlock}
 #: Name of a loss of ours -> its block.
 LOSSES: dict[str, type[Block]] = {"ClusterContrastLoss": ClusterContrastLossBlock,
-                                  "LabelPreservingLoss": LabelPreservingLossBlock}
+                                  "LabelPreservingLoss": LabelPreservingLossBlock,
+                                  "CameraProxyLoss": CameraProxyLossBlock}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

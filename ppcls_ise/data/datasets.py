@@ -31,8 +31,8 @@ class ReIDImages(Dataset):
     """Person crops as a PaddleClas data set, for training, clustering, query and gallery alike.
 
     Indexed by an int an item is ``(image, pid, camid)``, for evaluation and extraction; -1 where they are not known.
-    Indexed by a :class:`Draw`, as the training sampler does, it is ``(image, pseudo label)``: identities are out of
-    reach there.
+    Indexed by a :class:`Draw`, as the training sampler does, it is ``(image, [pseudo label, camera])``: identities are
+    out of reach there.
 
     Args:
         transform_ops: PaddleClas's list of transforms, applied to a uint8 RGB image [H, W, 3].
@@ -101,7 +101,7 @@ class ReIDImages(Dataset):
 
     def __getitem__(self, item: int | Draw) -> tuple[Any, ...]:
         if isinstance(item, Draw):
-            return self._augmented(item), np.int64(item.label)
+            return self._augmented(item), np.array([item.label, item.camera], np.int64)
         return self._transformed(item), *(np.int64(-1) if ids is None else ids[item]
                                           for ids in (self.pids, self.camids))
 

@@ -21,6 +21,7 @@ class Draw(NamedTuple):
     index: int  # type: ignore[assignment]  #: image, row of the data set
     label: int  #: pseudo label
     seed: int  #: of the random augmentation, below 2**32
+    camera: int = -1  #: code of the image's camera, 0..C-1; -1 where it is not known
 
 
 def draw_clusters(labels: NDArray[np.int64], camids: NDArray[np.int64] | None, clusters_per_batch: int,
@@ -97,7 +98,7 @@ class PseudoLabelSampler(BatchSampler):
         self._draws: list[list[Draw]] | None = None
 
     def start_epoch(self, labels: NDArray[np.int64], camids: NDArray[np.int64] | None, epoch: int) -> int:
-        """Draw epoch ``epoch``; ``labels`` and ``camids`` as in :func:`draw_clusters`.
+        """Draw epoch ``epoch``; ``labels`` and ``camids`` as in :func:`draw_clusters`, negative where not known.
 
         Returns:
             Clusters per global batch: P, or as many as there are, rounded so that the processes hold equally many
@@ -115,7 +116,8 @@ class PseudoLabelSampler(BatchSampler):
         seeds = rng.integers(2 ** 32, size=rows.shape)
         share = clusters // self.processes
         own = slice(self.rank * share, (self.rank + 1) * share)
-        draws = np.stack([rows, labels[rows], seeds], axis=-1)[:, own].reshape(self.iter_per_epoch, -1, 3)
+        cameras = np.full(len(labels), -1) if camids is None else camids
+        draws = np.stack([rows, labels[rows], seeds, cameras[rows]], -1)[:, own].reshape(self.iter_per_epoch, -1, 4)
         self._draws = [[Draw(*row) for row in batch] for batch in draws.tolist()]
         return clusters
 

@@ -24,6 +24,7 @@ from ..arch.fit import check_fit, read_weights
 from ..distributed.processes import unwrap
 from ..errors import ISEError
 from ..host.bridges import naming
+from .averaging import averaged_weights
 from .run import State, run_of
 
 __all__ = ["read_run_state", "save_whole", "settle", "verify", "wrap_init_model", "wrap_load_pretrained",
@@ -51,7 +52,7 @@ def wrap_save_model(default: Callable) -> Callable:
             best = metric_info["metric"]
 
         def write(folder: str) -> None:
-            with naming(folder, model_path):
+            with naming(folder, model_path), averaged_weights(net):
                 default(net, optimizer, metric_info, folder, *arguments, prefix=prefix, **options)
 
         save_whole(write, model_path, prefix, {**run.state_dict(metric_info["epoch"]), "best_metric": best})

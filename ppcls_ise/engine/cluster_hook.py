@@ -12,10 +12,12 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
+from ..clustering.cameras import CameraProxies, camera_codes, known_cameras
 from ..config.loaders import plain_block
 from ..distributed.processes import unwrap
 from ..errors import ISEError
 from ..host.bridges import update_freq
+from .averaging import averaged_weights
 from .cluster_block import clustering_of
 from .cluster_stage import Clustered, cluster_images, kept_of, state_of
 from .evaluation import evaluation_loader_settings
@@ -25,13 +27,16 @@ from .run import Hook, State
 
 __all__ = ["ClusterHook"]
 
+PROXIES = "proxies."
+
 
 class ClusterHook(Hook):
     """Refreshes the pseudo labels and everything that hangs on them.
 
     Before an epoch: extraction, clustering, memory, batches. After a step: the memory follows it. State it keeps:
-    ``labels``, the pseudo labels in force, one per training image, and ``kept``, what the last clustering keeps for the
-    next one (empty before the first), such as an eps that was chosen; the memory and its step are the head's.
+    ``labels``, the pseudo labels in force, one per training image, ``proxies``, what the cameras saw of their clusters,
+    and ``kept``, what the last clustering keeps for the next one (empty before the first), such as an eps that was
+    chosen; the memory and its step are the head's.
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -43,6 +48,9 @@ class ClusterHook(Hook):
         self.clustering, self.interval = clustering_of(self.block)
         self.head = unwrap(engine.model).head
         self.data_set = engine.train_dataloader.dataset
+        known = known_cameras(self.data_set.camids)
+        self.cameras = None if known is None else camera_codes(known)
+        self.proxies: CameraProxies | None = None
         require_same_images(self.data_set.list)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
@@ -64,21 +72,21 @@ class ClusterHook(Hook):
         _seed_generators(int(np.random.SeedSequence(seed).generate_state(1)[0]))
         if self.labels is None or (epoch - 1) % self.interval == 0:
             found, previous = self._cluster(epoch), self.labels
-            self.labels, self.kept = found.labels, found.kept
+            self.labels, self.kept, self.proxies = found.labels, found.kept, found.proxies
             self.run.after_clustering(epoch, found.labels, previous, found.figures)
             self._start_epoch(found.centroids, (epoch - 1) * self.steps_per_epoch)
             if self.head.active_topk < self.head.topk:
                 logger.warning(f"[Cluster][Epoch {epoch}] {len(found.centroids)} cluster(s): no {self.head.topk} "
                                "others to interpolate to, so this epoch trains without support samples; a smaller "
                                "Cluster.eps gives more clusters")
-        clusters = self.sampler.start_epoch(self.labels, self.data_set.camids, epoch)
+        clusters = self.sampler.start_epoch(self.labels, self.cameras, epoch)
         if clusters < self.sampler.clusters_per_batch:
             logger.warning(f"[Cluster][Epoch {epoch}] fewer clusters than the {self.sampler.clusters_per_batch} of "
                            f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
 
     def _start_epoch(self, centroids: np.ndarray, step: int) -> None:
         total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
-        self.head.start_epoch(paddle.to_tensor(centroids), step, total)
+        self.head.start_epoch(paddle.to_tensor(centroids), step, total, self.proxies)
 
     def after_step(self) -> None:
         """Show lambda in PaddleClas's log line, and let the memory follow the step."""
@@ -88,10 +96,12 @@ class ClusterHook(Hook):
         self.head.after_step()
 
     def state_dict(self) -> State:
-        """``labels`` int64 [N], ``images`` (checksum of their names), ``kept.*``, and of the head ``centroids`` float32
-        [K, D] and ``step``."""
+        """``labels`` int64 [N], ``images`` (checksum of their names), ``kept.*``, ``proxies.*``, and of the head
+        ``centroids`` float32 [K, D] and ``step``."""
+        proxies = {} if self.proxies is None else self.proxies._asdict()
         return {"labels": self.labels, "images": self.data_set.list.checksum(), "step": self.head.step,
-                "centroids": self.head.memory.centroids.numpy(), **state_of(self.block, self.kept)}
+                "centroids": self.head.memory.centroids.numpy(), **state_of(self.block, self.kept),
+                **{f"{PROXIES}{name}": array for name, array in proxies.items()}}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what :meth:`state_dict` returned.
@@ -104,10 +114,13 @@ class ClusterHook(Hook):
                            f"{len(self.data_set)} here; resume with the same images, or start from its weights with "
                            "Global.pretrained_model")
         self.labels, self.kept = state["labels"], kept_of(self.block, state)
+        if self.cameras is not None:
+            self.proxies = _proxies_of(state)
         self._start_epoch(state["centroids"], int(state["step"]))
 
     def _extract(self) -> paddle.Tensor:
-        return extract_features(self.engine.model, self.plain_data_set, name="train", **self.loader_settings)
+        with averaged_weights(self.engine.model):
+            return extract_features(self.engine.model, self.plain_data_set, name="train", **self.loader_settings)
 
     def _cluster(self, epoch: int) -> Clustered:
         started = time.time()
@@ -115,6 +128,12 @@ class ClusterHook(Hook):
         record = os.path.join(self.engine.output_dir, "pseudo_labels", f"epoch_{epoch}.npz")
         return cluster_images(features, self.data_set.camids, self.data_set.list.names, self.clustering, self.kept,
                               record, f"[Cluster][Epoch {epoch}]", {"extraction": time.time() - started})
+
+
+def _proxies_of(state: State) -> CameraProxies | None:
+    """None in a checkpoint from before there were any, up to the next clustering."""
+    arrays = [state.get(f"{PROXIES}{name}") for name in CameraProxies._fields]
+    return None if any(array is None for array in arrays) else CameraProxies(*arrays)
 
 
 def _seed_generators(seed: int) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ppcls.utils import logger
 
 from ..clustering import Clustering, Clusters, KReciprocalDBSCAN, cluster_centroids, timed
+from ..clustering.cameras import CameraProxies, camera_codes, camera_proxies, known_cameras
 from ..clustering.checked import assigned, named, neighbours_of, prepared, scanned_by
 from ..clustering.features import Features, for_search
 from ..distributed.processes import exchange_slices, gather_slices, on_every_process, on_first_process
@@ -35,6 +36,7 @@ class Clustered(NamedTuple):
     centroids: NDArray[np.float32]  #: [K, D], unit rows in label order
     kept: dict[str, float]  #: for the next clustering of the run, and for a checkpoint: :func:`state_of`
     figures: dict[str, float]  #: what the clustering reports of itself
+    proxies: CameraProxies | None  #: of the clusters; None where fewer than two cameras are known
 
 
 def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, names: Sequence[str],
@@ -77,8 +79,10 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         _log(clusters.labels, title, taken)
         _write(record, {"labels": clusters.labels, "paths": np.array(names), **clusters.figures,
                         **{f"seconds_{part}": value for part, value in taken.items()}})
+        known = known_cameras(cameras)
+        proxies = None if known is None else camera_proxies(host, clusters.labels, camera_codes(known))
         return Clustered(clusters.labels, centroids, *({name: float(value) for name, value in numbers.items()}
-                                                         for numbers in (clusters.kept, clusters.figures)))
+                                                         for numbers in (clusters.kept, clusters.figures)), proxies)
 
     return on_first_process(rest)
 

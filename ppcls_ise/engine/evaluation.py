@@ -15,6 +15,7 @@ from ..distributed.processes import on_first_process
 from ..errors import ISEError
 from ..images.listing import ImageList
 from ..metric import Evaluation, ReIDMetric, Rules
+from .averaging import averaged_weights
 from .extraction import extract_features
 from .progress import Progress
 from .run import run_of
@@ -55,7 +56,8 @@ def query_and_gallery(engine: Any) -> tuple[SplitFeatures, SplitFeatures]:
     for name in ("gallery_query",) if engine.gallery_query_dataloader is not None else ("query", "gallery"):
         data_set = getattr(engine, f"{name}_dataloader").dataset
         settings = evaluation_loader_settings(engine.config["DataLoader"]["Eval"], name)
-        features = extract_features(engine.model, data_set, name=name, flip=flip, **settings)
+        with averaged_weights(engine.model):
+            features = extract_features(engine.model, data_set, name=name, flip=flip, **settings)
         splits.append(SplitFeatures(features.numpy(), data_set))
     return splits[0], splits[-1]
 

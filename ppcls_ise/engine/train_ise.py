@@ -5,6 +5,7 @@ from typing import Any
 from ppcls.engine.train.train import train_epoch
 
 from ..host.bridges import call_after_step, forget_batches
+from .averaging import WeightAverage
 from .cluster_hook import ClusterHook
 from .parallel import OneModel
 from .run import Run, run_of
@@ -35,4 +36,6 @@ def _begin(run: Run, engine: Any) -> None:
     tables_of(engine)
     for hook in (ClusterHook(engine), OneModel(engine), LossScalerState(engine)):
         run.join(hook)
+    if engine.config["Global"].get("ema_decay"):
+        run.join(WeightAverage(engine))
     call_after_step(engine, run.after_step)

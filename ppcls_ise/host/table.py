@@ -46,7 +46,8 @@ def _added(module: str, ours: str, looked_up: str, *names: str) -> list[Row]:
 
 TABLE: tuple[Row, ...] = (
     *_added("ppcls.arch", "arch.model", "getattr(mod, model_type)", "ISEModel"),
-    *_added("ppcls.loss", "loss", "eval(name)(**param)", "ClusterContrastLoss", "LabelPreservingLoss"),
+    *_added("ppcls.loss", "loss", "eval(name)(**param)", "ClusterContrastLoss", "LabelPreservingLoss",
+            "CameraProxyLoss"),
     *_added("ppcls.data", "data", "eval(dataset_name)", "ReIDImages", "UnlabeledFolder"),
     *_added("ppcls.data", "data", "eval(sampler_name)", "PseudoLabelSampler"),
     *_added("ppcls.data.preprocess", "data", "", "ChannelJitter", "PadCrop", "RandomErase"),  # see create_operators

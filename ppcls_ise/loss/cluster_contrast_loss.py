@@ -6,7 +6,7 @@ import paddle
 from paddle import nn
 
 from ..config.blocks import ClusterContrastLossBlock
-from .functional import cluster_contrast
+from .functional import camera_entropy_weights, cluster_contrast
 
 __all__ = ["ClusterContrastLoss"]
 
@@ -18,11 +18,13 @@ class ClusterContrastLoss(nn.Layer):
 
     Args:
         temperature: tau of the softmax over centroids.
+        camera_entropy: weigh rows by :func:`camera_entropy_weights`, where cameras are known.
     """
 
-    def __init__(self, temperature: float = ClusterContrastLossBlock.temperature):
+    def __init__(self, temperature: float = ClusterContrastLossBlock.temperature,
+                 camera_entropy: bool = ClusterContrastLossBlock.camera_entropy):
         super().__init__()
-        self.temperature = temperature
+        self.temperature, self.camera_entropy = temperature, camera_entropy
 
     def forward(self, output: dict[str, Any], _batch_labels: object = None) -> dict[str, paddle.Tensor]:
         """Args: output of ISEHead (global batch; its labels, not the local ones PaddleClas passes second, are used).
@@ -30,6 +32,18 @@ class ClusterContrastLoss(nn.Layer):
         Returns:
             ``{"ClusterContrastLoss": scalar}``.
         """
-        loss = cluster_contrast(output["contrast_rows"], output["contrast_labels"], output["centroids"],
-                                self.temperature)
+        rows, labels, rivals = output["contrast_rows"], output["contrast_labels"], output["rivals"]
+        weights = None
+        if self.camera_entropy and output["cameras"] is not None:
+            weights = camera_entropy_weights(output["labels"], output["cameras"])
+        if len(labels) > len(output["labels"]):  # supports follow the rows that they were made of
+            supports = len(labels) // len(output["labels"]) - 1
+            rivals, weights = (None if values is None else paddle.concat([values, _repeated(values, supports)])
+                               for values in (rivals, weights))
+        loss = cluster_contrast(rows, labels, output["centroids"], self.temperature, rivals, weights)
         return {"ClusterContrastLoss": loss}
+
+
+def _repeated(rows: paddle.Tensor, times: int) -> paddle.Tensor:
+    """Every row so many times, one after the other."""
+    return rows.unsqueeze(1).expand([len(rows), times, *rows.shape[1:]]).reshape([-1, *rows.shape[1:]])

@@ -30,5 +30,6 @@ class LabelPreservingLoss(nn.Layer):
         supports = output["support_features"]
         if supports is None:
             return {"LabelPreservingLoss": paddle.zeros([])}
-        loss = label_preserving(output["global_features"], supports, output["labels"], self.temperature)
+        loss = label_preserving(output["global_features"], supports, output["labels"], self.temperature,
+                                output["rivals"])
         return {"LabelPreservingLoss": loss}

@@ -1,0 +1,119 @@
+"""Which cameras see the same persons, and which clusters of two cameras are one."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import onednn
+
+__all__ = ["BestMatches", "Joins", "best_matches", "join_clusters", "linked_cameras", "mutual_counts"]
+
+
+class BestMatches(NamedTuple):
+    """For each of K clusters, each within one camera, the most similar cluster of every camera."""
+
+    clusters: NDArray[np.int64]  #: [K, C], the most similar cluster of camera c; -1 in the own camera or an empty one
+    similarity: NDArray[np.float32]  #: [K, C], its cosine; -inf likewise
+
+
+class Joins(NamedTuple):
+    """What became of K clusters."""
+
+    labels: NDArray[np.int64]  #: [K], number of the joined cluster, 0..J-1
+    pairs: NDArray[np.int64]  #: [P, 2], the pairs that were joined
+    refused: int  #: pairs that would have put two clusters of one camera together
+
+
+def best_matches(means: NDArray[np.float32], cameras: NDArray[np.int64], count: int) -> BestMatches:
+    """The most similar cluster of every camera, for each cluster.
+
+    Args:
+        means: ``[K, D]`` float32 unit rows, the clusters' means.
+        cameras: ``[K]`` int, the camera of each cluster, 0..C-1; -1 where it is not known, such clusters match none.
+        count: C.
+    """
+    members = [np.flatnonzero(cameras == camera) for camera in range(count)]
+    found = np.full((len(means), count), -1, np.int64)
+    similarity = np.full((len(means), count), -np.inf, np.float32)
+    for first in range(count):
+        for second in range(first + 1, count):
+            rows, columns = members[first], members[second]
+            if not len(rows) or not len(columns):
+                continue
+            block = onednn.products(means[rows], means[columns])
+            for own, others, camera, cosines in ((rows, columns, second, block), (columns, rows, first, block.T)):
+                best = cosines.argmax(axis=1)
+                found[own, camera] = others[best]
+                similarity[own, camera] = cosines[np.arange(len(own)), best]
+    return BestMatches(found, similarity)
+
+
+def mutual_counts(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``[C, C]``: pairs of clusters of two cameras that are each other's most similar cluster of *any* other camera."""
+    count = matches.clusters.shape[1]
+    clusters = np.arange(len(cameras))
+    counts = np.zeros((count, count), np.int64)
+    partner = matches.clusters[clusters, matches.similarity.argmax(axis=1)]
+    mutual = (partner >= 0) & (partner[partner] == clusters)
+    np.add.at(counts, (cameras[mutual], cameras[partner[mutual]]), 1)
+    return counts
+
+
+def linked_cameras(counts: NDArray[np.int64], least: int = 5) -> NDArray[np.bool_]:
+    """Pairs of cameras with far more mutual best matches than their others predict.
+
+    Where cameras g and h shared persons with each other no more than with the others, their matches would be
+    ``a_g a_h / T``: a the matches of each with cameras other than the two, T those among these others.
+
+    Args:
+        counts: ``[C, C]`` of :func:`mutual_counts`.
+        least: matches that a linked pair has at least.
+    """
+    totals = counts.sum(axis=1)
+    others = totals[:, None] - counts
+    rest = counts.sum() - 2 * (totals[:, None] + totals[None, :] - counts)
+    expected = others * others.T / np.maximum(rest, 1)
+    smaller = np.minimum(totals[:, None], totals[None, :])
+    return (counts >= least) & (counts >= 2 * expected) & (counts >= smaller / 4)
+
+
+def join_clusters(matches: BestMatches, cameras: NDArray[np.int64], linked: NDArray[np.bool_]) -> Joins:
+    """Make one of clusters that are each other's most similar cluster in two linked cameras.
+
+    The most similar pairs first; a pair that would put two clusters of one camera together is refused.
+
+    Args:
+        matches: of :func:`best_matches`.
+        cameras: ``[K]`` int, the camera of each cluster, -1 where it is not known.
+        linked: ``[C, C]`` bool, symmetric.
+    """
+    count = matches.clusters.shape[1]
+    clusters = np.arange(len(cameras))
+    rows, others = np.nonzero(linked[cameras] & (matches.clusters >= 0))
+    partners = matches.clusters[rows, others]
+    mutual = (rows < partners) & (matches.clusters[partners, cameras[rows]] == rows)
+    pairs = np.stack([rows[mutual], partners[mutual]], axis=1)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0], -matches.similarity[pairs[:, 0], cameras[pairs[:, 1]]]))]
+    root = clusters.copy()
+    seen = np.zeros((len(cameras), count), np.bool_)
+    seen[clusters, cameras] = True
+    kept = np.zeros(len(pairs), np.bool_)
+    for place, pair in enumerate(pairs):
+        first, second = (_root_of(root, cluster) for cluster in pair)
+        if first == second:
+            kept[place] = True
+        elif not (seen[first] & seen[second]).any():
+            root[max(first, second)] = min(first, second)
+            seen[min(first, second)] |= seen[max(first, second)]
+            kept[place] = True
+    roots = np.array([_root_of(root, cluster) for cluster in clusters], np.int64)
+    return Joins(np.unique(roots, return_inverse=True)[1].reshape(-1), pairs[kept], int((~kept).sum()))
+
+
+def _root_of(root: NDArray[np.int64], cluster: int) -> int:
+    while root[cluster] != cluster:
+        root[cluster] = root[root[cluster]]
+        cluster = root[cluster]
+    return int(cluster)

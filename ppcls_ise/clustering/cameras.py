@@ -1,0 +1,102 @@
+"""Cameras of images: codes, features with the cameras' style taken out, and what each camera saw of each cluster."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .features import Features, as_features
+
+__all__ = ["CameraProxies", "camera_codes", "camera_proxies", "known_cameras", "standardized_by_camera"]
+
+#: A camera with fewer images takes the statistics of all.
+SMALLEST = 25
+
+
+class CameraProxies(NamedTuple):
+    """What each camera saw of each cluster: M pairs, by label and then by camera."""
+
+    features: NDArray[np.float32]  #: [M, D], unit means
+    labels: NDArray[np.int64]  #: [M], clusters 0..K-1
+    cameras: NDArray[np.int64]  #: [M], codes of cameras 0..C-1
+
+
+def known_cameras(cameras: ArrayLike | None) -> NDArray[np.int64] | None:
+    """The cameras of images, if they tell images apart.
+
+    Args:
+        cameras: ``[N]`` int, negative where not known; or None.
+
+    Returns:
+        ``[N]`` int64 as given; None where fewer than two cameras are known.
+    """
+    if cameras is None:
+        return None
+    cameras = np.asarray(cameras, np.int64)
+    return cameras if len(np.unique(cameras[cameras >= 0])) > 1 else None
+
+
+def camera_codes(cameras: ArrayLike) -> NDArray[np.int64]:
+    """Cameras numbered 0..C-1 in the order of their ids.
+
+    Args:
+        cameras: ``[N]`` int ids, negative where not known.
+
+    Returns:
+        ``[N]`` int64; -1 where not known.
+    """
+    cameras = np.asarray(cameras, np.int64)
+    codes = np.full(len(cameras), -1, np.int64)
+    known = cameras >= 0
+    codes[known] = np.unique(cameras[known], return_inverse=True)[1].reshape(-1)
+    return codes
+
+
+def standardized_by_camera(x: Features, cameras: ArrayLike) -> NDArray[np.float32]:
+    """Features less the mean of their camera, over its standard deviation, at unit length again.
+
+    ``unit((f - mu_g) / (sigma_g + 1e-6))``, for clustering only (Song et al., ICLR 2025). It assumes that the cameras
+    see the same mix of persons.
+
+    Args:
+        x: ``[N, D]`` float32 unit rows.
+        cameras: ``[N]`` int, negative where not known: those are one camera. A camera of fewer than 25 images takes
+            the statistics of all.
+
+    Returns:
+        ``[N, D]`` float32 unit rows.
+    """
+    x, cameras = as_features(x), np.asarray(cameras)
+    out = np.empty_like(x)
+    overall = _statistics(x) if len(x) else None
+    for camera in np.unique(np.maximum(cameras, -1)):
+        rows = np.flatnonzero(np.maximum(cameras, -1) == camera)
+        mean, deviation = _statistics(x[rows]) if len(rows) >= SMALLEST else overall  # type: ignore[misc]
+        own = (x[rows] - mean) / (deviation + 1e-6)
+        out[rows] = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)
+    return out
+
+
+def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike) -> CameraProxies:
+    """The unit mean of what each camera saw of each cluster (camera proxies of CAP, AAAI 2021).
+
+    Args:
+        x: ``[N, D]`` float32 unit rows.
+        labels: ``[N]`` int, clusters 0..K-1, negative = outlier.
+        cameras: ``[N]`` int codes of cameras, negative where not known. Both kinds of images are in no proxy.
+    """
+    x, labels, cameras = as_features(x), np.asarray(labels, np.int64), np.asarray(cameras, np.int64)
+    rows = np.flatnonzero((labels >= 0) & (cameras >= 0))
+    rows = rows[np.lexsort((cameras[rows], labels[rows]))]
+    pairs = np.stack([labels[rows], cameras[rows]], axis=1)
+    starts = np.flatnonzero((np.diff(pairs, axis=0, prepend=-1) != 0).any(axis=1))
+    features = np.empty((len(starts), x.shape[1]), np.float32)
+    for place, members in enumerate(np.split(rows, starts[1:]) if len(starts) else []):
+        mean = x[members].mean(axis=0, dtype=np.float64)
+        features[place] = mean / max(np.linalg.norm(mean), 1e-12)
+    return CameraProxies(features, pairs[starts, 0], pairs[starts, 1])
+
+
+def _statistics(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return (x.mean(axis=0, dtype=np.float64).astype(np.float32), x.std(axis=0, dtype=np.float64).astype(np.float32))

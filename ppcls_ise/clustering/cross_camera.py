@@ -1,0 +1,102 @@
+"""Clusters within each camera, joined across the cameras that see the same persons."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import some
+from .camera_links import best_matches, join_clusters, linked_cameras, mutual_counts
+from .cameras import camera_codes, known_cameras
+from .clusters import Clusters
+from .features import Features
+from .k_reciprocal import KReciprocalDBSCAN, check_keys
+from .labels import cluster_centroids
+from .registry import register_clustering
+from .search.groups import group_neighbours, scan_groups
+
+__all__ = ["CrossCameraDBSCAN"]
+
+
+@register_clustering
+@dataclasses.dataclass(frozen=True)
+class CrossCameraDBSCAN(KReciprocalDBSCAN):
+    """:class:`KReciprocalDBSCAN` within each camera; then clusters that are each other's most similar one in two linked
+    cameras become one.
+
+    Where fewer than two cameras are known it is :class:`KReciprocalDBSCAN` with the keys of that. Images of no known
+    camera are one camera more, which is linked to no other.
+
+    What it records: ``eps`` within cameras, ``camera_clusters`` (clusters before they are joined), ``joins``,
+    ``refused_joins`` and ``linked_cameras`` (pairs of cameras).
+
+    Attributes:
+        camera_eps: as ``eps``, within a camera.
+        camera_min_samples: as ``min_samples``.
+        camera_k1: as ``k1``: somewhat more than the images that a camera has of a person.
+        camera_k2: as ``k2``.
+    """
+
+    camera_eps: float | Literal["auto"] = "auto"
+    camera_min_samples: int = 2
+    camera_k1: int = 6
+    camera_k2: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_keys(self, "camera_")
+
+    def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
+             parts: int) -> tuple[NDArray[Any], ...]:
+        """As of :class:`KReciprocalDBSCAN`, among the pairs of one camera."""
+        known = known_cameras(cameras)
+        if known is None:
+            return super().scan(features, cameras, part, parts)
+        return scan_groups(features, known, self._neighbours, part, parts, **self._search)
+
+    def neighbours(self, features: Features, cameras: NDArray[np.int64] | None, rows: slice,
+                   scanned: tuple[NDArray[Any], ...] = ()) -> tuple[NDArray[Any], ...]:
+        """The neighbours of the same camera, int32 ``[M, max(camera_k1, camera_k2)]``, -1 where there are too few."""
+        known = known_cameras(cameras)
+        if known is None:
+            return super().neighbours(features, cameras, rows, scanned)
+        return (group_neighbours(features, known, self._neighbours, rows, scanned, probes=self.probes,
+                                 **self._search),)
+
+    def assign(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
+               neighbours: tuple[NDArray[Any], ...], kept: Mapping[str, float]) -> Clusters:
+        """Clusters within the cameras, links between these, joins."""
+        known = known_cameras(cameras)
+        if known is None:
+            return super().assign(features, cameras, neighbours, kept)
+        within = self._within().assign(features, None, neighbours, kept)
+        inside = within.labels >= 0
+        means = cluster_centroids(features, within.labels)
+        codes, ids = camera_codes(known), np.unique(known[known >= 0])
+        camera_of = np.full(len(means), -1)
+        camera_of[within.labels[inside]] = codes[inside]
+        matches = best_matches(means, camera_of, len(ids))
+        linked = linked_cameras(mutual_counts(matches, camera_of))
+        joins = join_clusters(matches, camera_of, linked)
+        labels = np.full(len(features), -1)
+        labels[inside] = joins.labels[within.labels[inside]]
+        pairs = np.argwhere(np.triu(linked))
+        line = (f"{len(means)} clusters within {len(ids)} cameras, {len(joins.pairs)} joins, {joins.refused} refused; "
+                f"linked cameras: {some(f'{ids[first]}-{ids[second]}' for first, second in pairs)}")
+        figures = {**within.figures, "camera_clusters": len(means), "linked_cameras": len(pairs),
+                   "joins": len(joins.pairs), "refused_joins": joins.refused}
+        return Clusters(labels, within.kept, figures, [*within.lines, line], within.seconds)
+
+    @property
+    def _neighbours(self) -> int:
+        return max(self.camera_k1, self.camera_k2)
+
+    @property
+    def _search(self) -> dict[str, Any]:
+        return {"method": self.search, "block_size": self.block_size, "half": self.half}
+
+    def _within(self) -> KReciprocalDBSCAN:
+        return KReciprocalDBSCAN(self.camera_eps, self.camera_min_samples, self.camera_k1, self.camera_k2)

@@ -1,0 +1,84 @@
+"""The moving average of the weights: what a run extracts with, evaluates and saves."""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import paddle
+from paddle import nn
+
+from ..config.blocks import GlobalBlock
+from ..distributed.processes import unwrap
+from .run import Hook, State, run_of
+
+__all__ = ["WeightAverage", "averaged_weights"]
+
+
+class WeightAverage(Hook):
+    """Keeps ``average <- decay * average + (1 - decay) * weights``, BatchNorm's statistics too, after every step.
+
+    (Mean teachers, Tarvainen and Valpola, NeurIPS 2017.) With an ``anchor`` below 1 what is used in the end lies
+    between the weights of the start and the average: ``start + anchor * (average - start)`` (WiSE-FT, Wortsman et al.,
+    CVPR 2022).
+
+    It joins after the hooks that make the processes hold one model, so that all of them have one average. A checkpoint
+    has the average as the model, and the weights that training goes on with in this hook's state.
+
+    Args:
+        engine: PaddleClas's Engine in train mode.
+    """
+
+    def __init__(self, engine: Any):
+        settings = engine.config["Global"]
+        self.decay = settings["ema_decay"]
+        self.anchor = settings.get("anchor", GlobalBlock.anchor)
+        self.weights = _numbers(unwrap(engine.model))
+        self.average = {name: tensor.detach().clone() for name, tensor in self.weights.items()}
+        self.start = {name: tensor.detach().clone() for name, tensor in self.weights.items()} if self.anchor < 1 else {}
+
+    @paddle.no_grad()
+    def after_step(self) -> None:
+        """Move the average."""
+        for name, tensor in self.weights.items():
+            self.average[name].lerp_(tensor.detach(), 1 - self.decay)
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Let the model hold what is evaluated and saved."""
+        raw = {name: tensor.detach().clone() for name, tensor in self.weights.items()}
+        self._set({name: paddle.lerp(self.start[name], tensor, self.anchor) if self.start else tensor
+                   for name, tensor in self.average.items()})
+        try:
+            yield
+        finally:
+            self._set(raw)
+
+    def state_dict(self) -> State:
+        """``raw.*``: the weights that training goes on with; with an anchor also ``average.*`` and ``start.*``."""
+        parts = {"raw.": self.weights, **({"average.": self.average, "start.": self.start} if self.start else {})}
+        return {prefix + name: tensor.numpy() for prefix, tensors in parts.items() for name, tensor in tensors.items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on with the average of a checkpoint; with its weights as the first average if it had none."""
+        for prefix, tensors in (("average.", self.average), ("start.", self.start), ("raw.", self.weights)):
+            for name, tensor in tensors.items():
+                if prefix + name in state:
+                    tensor.set_value(state[prefix + name])
+
+    def _set(self, values: dict[str, paddle.Tensor]) -> None:
+        for name, tensor in self.weights.items():
+            tensor.set_value(values[name])
+
+
+@contextlib.contextmanager
+def averaged_weights(model: nn.Layer) -> Iterator[None]:
+    """Let a model in training hold the average of its weights, where its run keeps one."""
+    hook = run_of(model).hook(WeightAverage)
+    with hook.applied() if hook else contextlib.nullcontext():
+        yield
+
+
+def _numbers(model: nn.Layer) -> dict[str, paddle.Tensor]:
+    """Parameters and statistics by name; counters stay as they are."""
+    return {name: tensor for name, tensor in model.state_dict().items() if tensor.dtype == paddle.float32}
