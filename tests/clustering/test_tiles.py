@@ -9,7 +9,7 @@ from ppcls_ise.clustering.search.tiles import pair_tiles, row_tiles
 def test_each_pair_of_rows_is_met_once_and_the_shares_are_equal(count, block, parts):
     met, work = np.zeros((count, count), int), []
     for part in range(parts):
-        tiles = list(pair_tiles(count, block, part, parts))
+        tiles = list(pair_tiles([count], block, part, parts))
         work.append(sum(np.zeros(count)[tile.rows].size * np.zeros(count)[tile.columns].size for tile in tiles))
         for tile in tiles:
             assert tile.rows.start // block == (tile.rows.stop - 1) // block and tile.columns.start % block == 0
@@ -21,7 +21,7 @@ def test_each_pair_of_rows_is_met_once_and_the_shares_are_equal(count, block, pa
 
 
 def test_tiles_that_follow_each_other_have_no_rows_in_common():
-    tiles = list(pair_tiles(80, 8))
+    tiles = list(pair_tiles([80], 8))
     for one, next_one in zip(tiles, tiles[1:]):
         assert one.rows != next_one.rows
 

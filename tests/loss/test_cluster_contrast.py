@@ -30,7 +30,7 @@ def test_half_precision_is_computed_in_float32():
 def test_loss_layers_use_the_global_batch_of_the_head():
     output = {"contrast_rows": paddle.eye(4), "contrast_labels": paddle.to_tensor([0, 1, 1, 0]),
               "centroids": paddle.eye(2, 4), "global_features": paddle.eye(4)[:2],
-              "support_features": paddle.eye(4)[2:], "labels": paddle.to_tensor([0, 1])}
+              "support_features": paddle.eye(4)[2:], "labels": paddle.to_tensor([0, 1]), "rivals": None}
     local_labels = paddle.to_tensor([[1]])
     contrast = ClusterContrastLoss(0.5)(output, local_labels)["ClusterContrastLoss"]
     assert float(contrast) == float(cluster_contrast(paddle.eye(4), output["contrast_labels"], paddle.eye(2, 4), 0.5))

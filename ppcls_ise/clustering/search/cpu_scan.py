@@ -1,8 +1,9 @@
 """Nearest candidates of rows from tiles of products, in the threads of a CPU."""
 from __future__ import annotations
 
+import bisect
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,7 +13,7 @@ from ... import onednn
 from ...threads import num_threads, over_rows
 from .reading import farthest_of_columns, farthest_of_rows, merge, read_columns, read_rows
 from .refine import EXTRA
-from .tiles import Tile, pair_tiles, row_tiles
+from .tiles import Among, Tile, blocks_of, pair_tiles, row_tiles
 
 __all__ = ["CPUScan", "merged"]
 
@@ -26,6 +27,7 @@ class CPUScan:
 
     Args:
         x: ``[N, D]`` float32, finite. norms: ``[N]`` float32, squared lengths.
+        sizes, among: rows of each group, and which pairs :meth:`pairs` searches, as of :func:`pair_tiles`.
 
     Attributes:
         extra: candidates beyond the neighbours wanted that :func:`refine` needs.
@@ -33,8 +35,10 @@ class CPUScan:
 
     extra = EXTRA
 
-    def __init__(self, x: NDArray[np.float32], norms: NDArray[np.float32]) -> None:
+    def __init__(self, x: NDArray[np.float32], norms: NDArray[np.float32], sizes: Sequence[int] | None = None,
+                 among: Among = "all") -> None:
         self._x, self._norms = x, norms
+        self._sizes, self._among = [len(x)] if sizes is None else sizes, among
 
     def pairs(self, candidates: int, part: int = 0, parts: int = 1, farthest: NDArray[np.float32] | None = None,
               ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -51,8 +55,9 @@ class CPUScan:
         """
         if farthest is not None:
             farthest.fill(-np.inf)
-        tiles = pair_tiles(len(self._x), BLOCK, part, parts)
-        found, near = _scan(self._x, self._x, self._norms, candidates, tiles, farthest)
+        tiles = pair_tiles(self._sizes, BLOCK, part, parts, self._among)
+        starts = [own.start for own in blocks_of(self._sizes, BLOCK)]
+        found, near = _scan(self._x, self._x, self._norms, candidates, tiles, starts, farthest)
         near += self._norms[:, None]
         if farthest is not None:
             farthest += self._norms
@@ -63,7 +68,7 @@ class CPUScan:
         contiguous = rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
         queries = self._x[rows[0]:rows[-1] + 1] if contiguous else self._x[rows]
         tiles = row_tiles(len(rows), len(self._x), BLOCK)
-        found, near = _scan(queries, self._x, self._norms, candidates, tiles)
+        found, near = _scan(queries, self._x, self._norms, candidates, tiles, range(0, len(queries), BLOCK))
         near += self._norms[rows, None]
         return found, near
 
@@ -88,12 +93,13 @@ def merged(found: NDArray[np.int32], near: NDArray[np.float32]) -> tuple[NDArray
 
 
 def _scan(queries: NDArray[np.float32], x: NDArray[np.float32], norms: NDArray[np.float32], candidates: int,
-          tiles: Iterator[Tile], farthest: NDArray[np.float32] | None = None,
+          tiles: Iterator[Tile], starts: Sequence[int], farthest: NDArray[np.float32] | None = None,
           ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Distances are less the squared length of the row itself, the same for all of its candidates."""
+    """Distances are less the squared length of the row itself, the same for all of its candidates; ``starts``: first
+    row of each block that tiles are cut from."""
     found = np.full((len(queries), candidates), -1, np.int32)
     near = np.full((len(queries), candidates), np.inf, np.float32)
-    locks = [threading.Lock() for _ in range(0, len(queries), BLOCK)]
+    locks = [threading.Lock() for _ in starts]
     turn = threading.Lock()
 
     def work() -> None:
@@ -108,12 +114,12 @@ def _scan(queries: NDArray[np.float32], x: NDArray[np.float32], norms: NDArray[n
             rows, columns = tile.rows, tile.columns
             shape = rows.stop - rows.start, columns.stop - columns.start
             block = onednn.products(queries[rows], x[columns], memory[:shape[0] * shape[1]].reshape(shape))
-            with locks[rows.start // BLOCK]:
+            with locks[bisect.bisect_right(starts, rows.start) - 1]:
                 read_rows(block, norms[columns], columns.start, found[rows], near[rows])
                 if farthest is not None:
                     farthest_of_rows(block, norms[columns], farthest[rows])
             if tile.both:
-                with locks[columns.start // BLOCK]:
+                with locks[bisect.bisect_right(starts, columns.start) - 1]:
                     read_columns(block, norms[rows], rows.start, found[columns], near[columns])
                     if farthest is not None:
                         farthest_of_columns(block, norms[rows], farthest[columns])

@@ -1,6 +1,7 @@
 """The k nearest rows of every row: exact on the CPU and on any Paddle device, approximate beyond a million."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
@@ -11,11 +12,12 @@ from ..features import Features, as_features, is_paddle_tensor
 from .cpu_scan import CPUScan, merged
 from .ivf import SMALLEST, ivf_search
 from .refine import EXTRA, refine
+from .tiles import Among
 
 if TYPE_CHECKING:
     from .paddle_scan import PaddleScan
 
-__all__ = ["METHODS", "Method", "nearest_neighbours", "neighbour_recall", "scan_pairs"]
+__all__ = ["METHODS", "Method", "checked_method", "nearest_neighbours", "neighbour_recall", "scan_of", "scan_pairs"]
 
 Method = Literal["exact", "faiss", "paddle", "ivf"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -67,7 +69,7 @@ def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size
     Raises:
         ValueError: k < 1, unknown method, or features with NaN or Inf.
     """
-    method = _checked(x, k, method)
+    method = checked_method(x, k, method)
     host = as_features(x)
     rows = slice(None) if rows is None else rows
     own = np.arange(len(host))[rows]
@@ -80,7 +82,7 @@ def nearest_neighbours(x: Features, k: int, method: Method = "exact", block_size
         near, candidates = _faiss_scan(host, min(len(host), k + EXTRA), own)
         found, distances = refine(host, squared_norms(host), own, candidates, near, k)
     else:
-        scan, norms = _scan_of(x, host, method, block_size, half)
+        scan, norms = scan_of(x, host, method, block_size, half)
         found, distances = _candidates(scan, min(len(host), k + scan.extra), rows, own, len(host), scanned)
         found, distances, doubtful = scan.ranked(own, found, distances, k)
         found, distances = refine(host, norms, own, found, distances, k, doubtful)
@@ -103,11 +105,11 @@ def scan_pairs(x: Features, k: int, method: Method = "exact", block_size: int = 
     Raises:
         ValueError: as of :func:`nearest_neighbours`.
     """
-    method = _checked(x, k, method)
+    method = checked_method(x, k, method)
     host = as_features(x)
     if method in ("faiss", "ivf") or len(host) == 0:
         return ()
-    scan, _ = _scan_of(x, host, method, block_size, half)
+    scan, _ = scan_of(x, host, method, block_size, half)
     return scan.pairs(min(len(host), k + scan.extra), part, parts)
 
 
@@ -133,7 +135,7 @@ def neighbour_recall(x: Features, neighbours: ArrayLike, sample: int = 1000, see
     return hits / exact.size
 
 
-def _checked(x: Features, k: int, method: Method) -> Method:
+def checked_method(x: Features, k: int, method: Method) -> Method:
     """The method that ``method`` stands for."""
     if k < 1:
         raise ValueError(f"k must be at least 1 (the row itself), got {k}")
@@ -148,15 +150,16 @@ def _choose(x: Features) -> Method:
     return "paddle" if is_paddle_tensor(x) and not x.place.is_cpu_place() else "exact"
 
 
-def _scan_of(x: Features, host: NDArray[np.float32], method: Method, block_size: int,
-             half: bool) -> tuple[CPUScan | PaddleScan, NDArray[np.float32]]:
-    """What scans, and the squared lengths of the rows."""
+def scan_of(x: Features, host: NDArray[np.float32], method: Method, block_size: int, half: bool,
+            sizes: Sequence[int] | None = None, among: Among = "all",
+            ) -> tuple[CPUScan | PaddleScan, NDArray[np.float32]]:
+    """What scans by ``exact`` on the CPU or ``paddle``, and the squared lengths of the rows."""
     norms = squared_norms(host)
     if method == "exact":
-        return CPUScan(host, norms), norms
+        return CPUScan(host, norms, sizes, among), norms
     from .paddle_scan import PaddleScan
 
-    return PaddleScan(x if is_paddle_tensor(x) else host, block_size, half), norms
+    return PaddleScan(x if is_paddle_tensor(x) else host, block_size, half, sizes, among), norms
 
 
 def _candidates(scan: CPUScan | PaddleScan, candidates: int, rows: slice | NDArray[np.int64], own: NDArray[np.int64],

@@ -1,7 +1,7 @@
 """Blocked matmul + top-k with Paddle, on whatever device the features are."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import paddle
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..features import Features, is_paddle_tensor
 from .refine import EXTRA, EXTRA_COARSE
-from .tiles import Tile, pair_tiles, row_tiles
+from .tiles import Among, Tile, pair_tiles, row_tiles
 
 __all__ = ["PaddleScan"]
 
@@ -27,13 +27,16 @@ class PaddleScan:
         x: ``[N, D]`` paddle tensor (searched on its device) or numpy float32 array (Paddle's current device).
         block_size: rows and columns of a block.
         half: float16 scan, float32 ranking of the candidates.
+        sizes, among: as of :class:`CPUScan`.
 
     Attributes:
         extra: candidates beyond the neighbours wanted that :meth:`ranked` and :func:`refine` need.
     """
 
-    def __init__(self, x: Features, block_size: int, half: bool) -> None:
+    def __init__(self, x: Features, block_size: int, half: bool, sizes: Sequence[int] | None = None,
+                 among: Among = "all") -> None:
         self._block_size = block_size
+        self._sizes, self._among = [len(x)] if sizes is None else sizes, among
         with paddle.no_grad():
             self._x = x.detach().astype("float32") if is_paddle_tensor(x) else paddle.to_tensor(x)
             self._norms = (self._x * self._x).sum(axis=1)
@@ -52,7 +55,7 @@ class PaddleScan:
     def pairs(self, candidates: int, part: int = 0, parts: int = 1) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """As :meth:`CPUScan.pairs`: each pair of blocks is multiplied once, top-k taken of it and of its transpose."""
         with paddle.no_grad():
-            tiles = pair_tiles(len(self._x), self._block_size, part, parts)
+            tiles = pair_tiles(self._sizes, self._block_size, part, parts, self._among)
             return self._scan(self._scanned, self._norms, candidates, tiles)
 
     def rows(self, candidates: int, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -83,7 +86,7 @@ class PaddleScan:
                                    for array in (rows[part], found[part].astype(np.int64), near[part, -1]))
                 distances, order, doubt = self._rank_again(own, ids, worst, k)
                 found[part], near[part], doubtful[part] = order.numpy(), distances.numpy(), doubt.numpy()
-        return found, near, doubtful
+        return found, near, doubtful & (found[:, -1] >= 0)  # else it has all that there are
 
     def _scan(self, queries: paddle.Tensor, query_norms: paddle.Tensor, candidates: int, tiles: Iterator[Tile],
               ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -108,9 +111,10 @@ class PaddleScan:
         for start in range(0, len(own), step):
             others = ids[start:start + step]
             queries = self._x.index_select(own[start:start + step])
-            points = self._x.index_select(others.flatten()).reshape([len(queries), candidates, -1])
+            points = self._x.index_select(others.flatten().clip(min=0)).reshape([len(queries), candidates, -1])
             # Differences, not products: no TF32, and no cancellation.
-            parts.append(((points - queries.unsqueeze(1)) ** 2).sum(axis=2))
+            squared = ((points - queries.unsqueeze(1)) ** 2).sum(axis=2)
+            parts.append(paddle.where(others < 0, paddle.full([1], np.inf), squared))
         near = paddle.concat(parts, 0)
         order = near.argsort(axis=1)
         near, ids = paddle.take_along_axis(near, order, 1), paddle.take_along_axis(ids, order, 1)

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...threads import over_rows
+from .tiles import Among
 
 __all__ = ["EXTRA", "EXTRA_COARSE", "ranked", "refine", "squared_distance"]
 
@@ -35,14 +36,15 @@ def squared_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> np.float
 
 
 @njit(nogil=True, cache=True)
-def _settle(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.int64], found: NDArray[np.int32],
-            distances: NDArray[np.float32], k: int, start: int, stop: int) -> NDArray[np.bool_]:
-    """Orders rows ``start..stop`` of the candidates; True where the candidates were too few to be sure."""
-    width = found.shape[1]
+def _settle(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.int64], there: NDArray[np.int64],
+            found: NDArray[np.int32], distances: NDArray[np.float32], k: int, start: int,
+            stop: int) -> NDArray[np.bool_]:
+    """Orders rows ``start..stop`` of the candidates, of which ``there`` are in all; True where the candidates were too
+    few to be sure."""
     unsure = np.zeros(stop - start, np.bool_)
-    exact = np.empty(width, np.float32)
+    exact = np.empty(found.shape[1], np.float32)
     for r in range(start, stop):
-        own = rows[r]
+        own, width = rows[r], min(found.shape[1], there[r])
         # The row itself goes first whatever its computed distance; it is dropped from its place among the rest.
         place = width - 1
         for c in range(width):
@@ -76,10 +78,10 @@ def _settle(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np
                     exact[p + 1], found[r, p + 1] = key, index
                 for c in range(first, last + 1):
                     distances[r, c] = exact[c]
-            if first < k and last == width - 1 and width < x.shape[0]:
+            if first < k and last == width - 1 and width < there[r]:
                 unsure[r - start] = True  # the group of the k-th may go on beyond the candidates
             first = last + 1
-        if missing and width < x.shape[0]:
+        if missing and width < there[r]:
             unsure[r - start] = True
     return unsure
 
@@ -117,6 +119,7 @@ def _distances_to(x: NDArray[np.float32], own: int, others: NDArray[np.int64]) -
 
 def refine(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.int64], found: NDArray[Any],
            distances: NDArray[Any], k: int, doubtful: NDArray[np.bool_] | None = None,
+           groups: NDArray[np.int64] | None = None, among: Among = "all",
            ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Exact neighbours out of a float32 scan.
 
@@ -126,13 +129,20 @@ def refine(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.
         found, distances: ``[M, C]`` candidates by ascending squared distance, C >= k.
         k: neighbours wanted.
         doubtful: ``[M]`` bool, rows whose candidates may lack a neighbour.
+        groups: ``[N]`` int, the group of each row. among: whose rows the candidates are, the row itself always one.
 
     Returns:
-        ``[M, k]`` int32 and ``[M, k]`` float32, the row itself first, equal distances by index.
+        ``[M, k]`` int32 and ``[M, k]`` float32, the row itself first, equal distances by index; -1 and inf where there
+        are fewer.
     """
+    there = np.full(len(rows), len(x), np.int64)
+    if groups is not None and among != "all":
+        of_group = np.unique(groups, return_inverse=True, return_counts=True)
+        own_group = of_group[2][of_group[1].reshape(-1)[rows]]
+        there = own_group if among == "same" else len(x) - own_group + 1
     found = np.ascontiguousarray(found, dtype=np.int32)
     distances = np.ascontiguousarray(distances, dtype=np.float32)
-    doubt = np.concatenate(over_rows(_settle, len(rows), x, norms, rows, found, distances, k))
+    doubt = np.concatenate(over_rows(_settle, len(rows), x, norms, rows, there, found, distances, k))
     unsure = np.flatnonzero(doubt if doubtful is None else doubt | doubtful)
     found, distances = found[:, :k].copy(), distances[:, :k].copy()
     # Few rows come here, as those with a crowd of duplicates, so a full pass for each of them is affordable.
@@ -142,6 +152,9 @@ def refine(x: NDArray[np.float32], norms: NDArray[np.float32], rows: NDArray[np.
         own = rows[part]
         scan = norms[own][:, None] + norms - 2 * (x[own] @ x.T)
         for r, i, row in zip(part, own, scan):
+            if groups is not None and among != "all":
+                row[(groups == groups[i]) != (among == "same")] = np.inf
+                row[i] = 0
             limit = np.partition(row, k - 1)[k - 1] + RESOLUTION * (norms[i] + norms.max())
             near = np.flatnonzero(row <= limit)
             near = near[near != i]
