@@ -4,6 +4,8 @@
 distance, DBSCAN) is the default. Its parts are functions. Knows neither PaddleClas nor the engine: arrays in and out.
 """
 from .base import Clustering, timed
+from .camera_jaccard import CameraJaccardDBSCAN
+from .cameras import camera_codes, camera_proxies, known_cameras, standardized_by_camera
 from .clusters import Clusters
 from .cross_camera import CrossCameraDBSCAN
 from .density import dbscan
@@ -19,16 +21,20 @@ __all__ = [
     "CLUSTERINGS",
     "EPS_GRID",
     "METHODS",
+    "CameraJaccardDBSCAN",
     "Clustering",
     "Clusters",
     "CrossCameraDBSCAN",
     "KReciprocalDBSCAN",
     "NearPairs",
+    "camera_codes",
+    "camera_proxies",
     "choose_eps",
     "cluster_centroids",
     "dbscan",
     "eps_advice",
     "jaccard_distance",
+    "known_cameras",
     "near_pairs",
     "nearest_neighbours",
     "neighbour_recall",
@@ -36,5 +42,6 @@ __all__ = [
     "register_clustering",
     "scan_pairs",
     "silhouette",
+    "standardized_by_camera",
     "timed",
 ]

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .features import Features, as_features
 
-__all__ = ["CameraProxies", "camera_codes", "camera_proxies", "known_cameras", "standardized_by_camera"]
+__all__ = ["CameraProxies", "camera_codes", "camera_proxies", "known_cameras", "spanning_cameras",
+           "standardized_by_camera"]
 
 #: A camera with fewer images takes the statistics of all.
 SMALLEST = 25
@@ -96,6 +97,23 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike) -> Camera
         mean = x[members].mean(axis=0, dtype=np.float64)
         features[place] = mean / max(np.linalg.norm(mean), 1e-12)
     return CameraProxies(features, pairs[starts, 0], pairs[starts, 1])
+
+
+def spanning_cameras(labels: ArrayLike, cameras: ArrayLike) -> NDArray[np.int64]:
+    """The clusters that two cameras or more have seen, numbered anew in the same order; all others are outliers.
+
+    Args:
+        labels: ``[N]`` int, clusters 0..K-1, negative = outlier.
+        cameras: ``[N]`` int, negative where not known, which is no camera.
+
+    Returns:
+        ``[N]`` int64.
+    """
+    labels, cameras = np.asarray(labels, np.int64), np.asarray(cameras, np.int64)
+    seen = np.unique(np.stack([labels, cameras], axis=1)[(labels >= 0) & (cameras >= 0)], axis=0)
+    kept = np.bincount(seen[:, 0], minlength=labels.max(initial=-1) + 1) > 1
+    numbers = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last is that of outliers
+    return numbers[np.maximum(labels, -1)]
 
 
 def _statistics(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -13,6 +13,7 @@ from .camera_links import best_matches, join_clusters, linked_cameras, mutual_co
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
 from .features import Features
+from .jaccard import near_pairs
 from .k_reciprocal import KReciprocalDBSCAN, check_keys
 from .labels import cluster_centroids
 from .registry import register_clustering
@@ -47,7 +48,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_keys(self, "camera_")
+        check_keys(self, "camera_eps", "camera_min_samples", "camera_k1", "camera_k2")
 
     def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
              parts: int) -> tuple[NDArray[Any], ...]:
@@ -55,7 +56,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         known = known_cameras(cameras)
         if known is None:
             return super().scan(features, cameras, part, parts)
-        return scan_groups(features, known, self._neighbours, part, parts, **self._search)
+        return scan_groups(features, known, self._neighbours, "same", **self.search_keys, part=part, parts=parts)
 
     def neighbours(self, features: Features, cameras: NDArray[np.int64] | None, rows: slice,
                    scanned: tuple[NDArray[Any], ...] = ()) -> tuple[NDArray[Any], ...]:
@@ -63,8 +64,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         known = known_cameras(cameras)
         if known is None:
             return super().neighbours(features, cameras, rows, scanned)
-        return (group_neighbours(features, known, self._neighbours, rows, scanned, probes=self.probes,
-                                 **self._search),)
+        return (group_neighbours(features, known, self._neighbours, "same", rows, **self.search_keys, scanned=scanned),)
 
     def assign(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
                neighbours: tuple[NDArray[Any], ...], kept: Mapping[str, float]) -> Clusters:
@@ -72,7 +72,9 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         known = known_cameras(cameras)
         if known is None:
             return super().assign(features, cameras, neighbours, kept)
-        within = self._within().assign(features, None, neighbours, kept)
+        sizes = self.camera_k1, self.camera_k2, neighbours[0]
+        within = self.by_density(lambda most: near_pairs(features, most, *sizes), self.camera_eps,
+                                 self.camera_min_samples, "camera_eps", kept)
         inside = within.labels >= 0
         means = cluster_centroids(features, within.labels)
         codes, ids = camera_codes(known), np.unique(known[known >= 0])
@@ -88,15 +90,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
                 f"linked cameras: {some(f'{ids[first]}-{ids[second]}' for first, second in pairs)}")
         figures = {**within.figures, "camera_clusters": len(means), "linked_cameras": len(pairs),
                    "joins": len(joins.pairs), "refused_joins": joins.refused}
-        return Clusters(labels, within.kept, figures, [*within.lines, line], within.seconds)
+        return self.selected(Clusters(labels, within.kept, figures, [*within.lines, line], within.seconds), known)
 
     @property
     def _neighbours(self) -> int:
         return max(self.camera_k1, self.camera_k2)
-
-    @property
-    def _search(self) -> dict[str, Any]:
-        return {"method": self.search, "block_size": self.block_size, "half": self.half}
-
-    def _within(self) -> KReciprocalDBSCAN:
-        return KReciprocalDBSCAN(self.camera_eps, self.camera_min_samples, self.camera_k1, self.camera_k2)

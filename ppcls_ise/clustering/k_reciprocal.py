@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import ISEError
 from .base import Clustering, timed
+from .cameras import known_cameras, spanning_cameras, standardized_by_camera
 from .clusters import Clusters
 from .density import dbscan
+from .distance import NearPairs
 from .eps import EPS_GRID, choose_eps, eps_advice
 from .features import Features
 from .jaccard import jaccard_distance, near_pairs
@@ -24,7 +26,7 @@ __all__ = ["KReciprocalDBSCAN", "check_keys"]
 @register_clustering
 @dataclasses.dataclass(frozen=True)
 class KReciprocalDBSCAN(Clustering):
-    """Nearest neighbours, k-reciprocal Jaccard distance, DBSCAN; cameras take no part.
+    """Nearest neighbours, k-reciprocal Jaccard distance, DBSCAN; cameras take no part unless a key says so.
 
     What it keeps: an ``eps`` that it chose. What it records: ``eps``, and ``recall`` of an approximate search.
 
@@ -40,6 +42,9 @@ class KReciprocalDBSCAN(Clustering):
         probes: cells searched per image by ``ivf``.
         block_size: rows and columns of the distance block of the Paddle search: 4 * block_size**2 bytes.
         half: float16 scan in the Paddle search, with exact ranking in float32: the same neighbours, faster on a GPU.
+        camera_norm: cluster by features without the mean and the deviation of their camera
+            (:func:`standardized_by_camera`); for cameras that see the same mix of persons.
+        drop_single_camera: leave clusters out that one camera alone has seen; likewise.
     """
 
     eps: float | Literal["auto"] = 0.4
@@ -50,12 +55,16 @@ class KReciprocalDBSCAN(Clustering):
     probes: int = 256
     block_size: int = 4096
     half: bool = False
+    camera_norm: bool = False
+    drop_single_camera: bool = False
 
     def __post_init__(self) -> None:
-        check_keys(self)
-        for key in ("probes", "block_size"):
-            if getattr(self, key) < 1:
-                raise ISEError(f"{key} must be above 0, not {getattr(self, key)!r}")
+        check_keys(self, "eps", "min_samples", "k1", "k2", "probes", "block_size")
+
+    def prepare(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        """The features themselves, or by ``camera_norm`` those without the style of their camera."""
+        known = known_cameras(cameras) if self.camera_norm else None
+        return features if known is None else standardized_by_camera(features, known)
 
     def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
              parts: int) -> tuple[NDArray[Any], ...]:
@@ -79,17 +88,50 @@ class KReciprocalDBSCAN(Clustering):
                 figures["recall"] = neighbour_recall(features, found)
             lines.append(f"approximate search: {100 * figures['recall']:.1f} % of the nearest neighbours found "
                          f"(measured on a sample); a larger Cluster.probes than {self.probes} finds more")
-        eps = kept.get("eps") if self.eps == "auto" else self.eps
+        clusters = self.by_density(lambda most: near_pairs(features, most, self.k1, self.k2, found), self.eps,
+                                   self.min_samples, "eps", kept)
+        clusters = dataclasses.replace(clusters, figures={**clusters.figures, **figures},
+                                       lines=[*lines, *clusters.lines], seconds={**seconds, **clusters.seconds})
+        return self.selected(clusters, cameras)
+
+    def selected(self, clusters: Clusters, cameras: NDArray[np.int64] | None) -> Clusters:
+        """Without the clusters that ``drop_single_camera`` leaves out, where cameras are known."""
+        known = known_cameras(cameras) if self.drop_single_camera else None
+        if known is None:
+            return clusters
+        labels = spanning_cameras(clusters.labels, known)
+        before, after = (found.max(initial=-1) + 1 for found in (clusters.labels, labels))
+        line = f"drop_single_camera: {before - after} of {before} clusters left out"
+        return dataclasses.replace(clusters, labels=labels, lines=[*clusters.lines, line])
+
+    @staticmethod
+    def by_density(distances: Callable[[float], NearPairs], eps: float | str, min_samples: int, key: str,
+                   kept: Mapping[str, float]) -> Clusters:
+        """DBSCAN, with an eps that is chosen where it is ``auto``.
+
+        Args:
+            distances: from the largest distance that is wanted to the near pairs.
+            eps, min_samples: as of the class; ``key``: what the former is called in the ``Cluster`` block.
+            kept: of the clustering before.
+        """
+        lines: list[str] = []
+        seconds: dict[str, float] = {}
+        radius = kept.get("eps") if eps == "auto" else float(eps)
         with timed(seconds, "jaccard"):
-            near = near_pairs(features, EPS_GRID[-1] if eps is None else eps, self.k1, self.k2, found)
-        if eps is None:
+            near = distances(EPS_GRID[-1] if radius is None else radius)
+        if radius is None:
             with timed(seconds, "eps"):
-                eps = choose_eps(near, self.min_samples)
-            lines.append(f"Cluster.eps auto: {eps}, kept from now on")
+                radius = choose_eps(near, min_samples)
+            lines.append(f"Cluster.{key} auto: {radius}, kept from now on")
         with timed(seconds, "dbscan"):
-            labels = dbscan(near, eps, self.min_samples)
+            labels = dbscan(near, radius, min_samples)
         # A fixed eps is not kept: a run that goes on from this one with auto shall choose.
-        return Clusters(labels, {"eps": eps} if self.eps == "auto" else {}, {"eps": eps, **figures}, lines, seconds)
+        return Clusters(labels, {"eps": radius} if eps == "auto" else {}, {"eps": radius}, lines, seconds)
+
+    @property
+    def search_keys(self) -> dict[str, Any]:
+        """Those of the search within groups of rows."""
+        return {"method": self.search, "block_size": self.block_size, "half": self.half}
 
     def advice(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
                neighbours: tuple[NDArray[Any], ...], clusters: Clusters) -> str:
@@ -100,15 +142,16 @@ class KReciprocalDBSCAN(Clustering):
         return eps_advice(distance, clusters.figures["eps"], self.min_samples)
 
 
-def check_keys(clustering: object, prefix: str = "") -> None:
-    """Check ``eps``, ``min_samples``, ``k1`` and ``k2`` of a clustering, whose names may have a prefix.
+def check_keys(clustering: object, *keys: str) -> None:
+    """Check that the ``eps`` among the keys lie in (0, 1), or are ``auto``, and that the others are at least 1.
 
     Raises:
         ISEError: naming the one that is out of range.
     """
-    eps = getattr(clustering, f"{prefix}eps")
-    if eps != "auto" and not 0 < eps < 1:
-        raise ISEError(f"{prefix}eps must be above 0 and below 1, or auto, not {eps!r}")
-    for key in (f"{prefix}min_samples", f"{prefix}k1", f"{prefix}k2"):
-        if getattr(clustering, key) < 1:
-            raise ISEError(f"{key} must be above 0, not {getattr(clustering, key)!r}")
+    for key in keys:
+        value = getattr(clustering, key)
+        if key.endswith("eps"):
+            if value != "auto" and not 0 < value < 1:
+                raise ISEError(f"{key} must be above 0 and below 1, or auto, not {value!r}")
+        elif value < 1:
+            raise ISEError(f"{key} must be above 0, not {value!r}")

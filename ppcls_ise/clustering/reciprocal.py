@@ -16,7 +16,8 @@ from ..threads import over_rows
 from .encoding import average, encode, in_place, log_weights, mutual
 from .pairs import pairs, transpose
 
-__all__ = ["Sparse", "checked_neighbours", "encode_rows", "pair_distances"]
+__all__ = ["Sparse", "checked_neighbours", "encode_rows", "encode_sets", "mutual_neighbours", "pair_distances",
+           "without_zero_rows"]
 
 
 class Sparse(NamedTuple):
@@ -48,12 +49,18 @@ def checked_neighbours(x: NDArray[np.float32], k: int, neighbours: ArrayLike) ->
     found = np.array(found[:, :k], dtype=np.int32, order="C")
     if found.size and (found.max() >= len(x) or (found[:, 0] != np.arange(len(x))).any()):
         raise ValueError("neighbours must be indices of rows of x, each row itself in column 0")
+    own = found[:, :1].copy()
+    found = without_zero_rows(x, found)
+    found[:, :1] = own
+    return found
+
+
+def without_zero_rows(x: NDArray[np.float32], neighbours: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The lists with -1 in place of zero vectors, which have no direction, and in the lists of these."""
     zero = squared_norms(x) == 0
     if zero.any():
-        found[zero[found]] = -1
-        found[zero, 1:] = -1
-        found[zero, 0] = np.flatnonzero(zero)
-    return found
+        neighbours = np.where((neighbours < 0) | zero[neighbours] | zero[:, None], np.int32(-1), neighbours)
+    return neighbours
 
 
 def encode_rows(x: NDArray[np.float32], neighbours: NDArray[np.int32], k1: int, half: int, k2: int,
@@ -71,10 +78,37 @@ def encode_rows(x: NDArray[np.float32], neighbours: NDArray[np.int32], k1: int, 
     Returns:
         V ``[N, N]``, its rows sorted by column, and its transpose: what :func:`pair_distances` takes.
     """
-    count, sets = len(x), np.ascontiguousarray(neighbours[:, :k1])
-    width = sets.shape[1]
-    reciprocal = _stacked(over_rows(mutual, count, sets, width))
-    near = _stacked(over_rows(mutual, count, sets, min(half, width)))
+    sets = np.ascontiguousarray(neighbours[:, :k1])
+    return encode_sets(x, sets, mutual_neighbours(sets), mutual_neighbours(sets[:, :half]), neighbours[:, :k2], scale)
+
+
+def mutual_neighbours(neighbours: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """``[N, k]`` bool: whether the row is in the list of its neighbour, too.
+
+    Args:
+        neighbours: ``[N, k]`` int32, -1 for "none found".
+    """
+    lists = np.ascontiguousarray(neighbours)
+    return _stacked(over_rows(mutual, len(lists), lists, lists.shape[1]))
+
+
+def encode_sets(x: NDArray[np.float32], sets: NDArray[np.int32], reciprocal: NDArray[np.bool_],
+                near: NDArray[np.bool_], averaged: NDArray[np.int32],
+                scale: NDArray[np.float32] | None = None) -> tuple[Sparse, Sparse]:
+    """V from sets of neighbours, of which the reciprocal ones count.
+
+    Args:
+        x: ``[N, D]`` float32 unit rows.
+        sets: ``[N, k1]`` int32 neighbours, -1 for none, no row twice in a list.
+        reciprocal: ``[N, k1]`` bool, where i and ``sets[i, p]`` are in each other's lists.
+        near: ``[N, half]`` bool, likewise among the first ``half`` of each: the sets that expand those; half 0: none.
+        averaged: ``[N, k2]`` int32, -1 for none: rows over which V is averaged, the row itself first.
+        scale: as of :func:`encode_rows`.
+
+    Returns:
+        As :func:`encode_rows`.
+    """
+    count = len(x)
     # Rows with a neighbour in common one after the other, while their features lie in the cache.
     order = np.argsort(np.where(reciprocal, sets, count).min(axis=1, initial=count), kind="stable")
     logs = np.zeros(sets.shape, np.float64)
@@ -82,8 +116,8 @@ def encode_rows(x: NDArray[np.float32], neighbours: NDArray[np.int32], k1: int, 
     encoding = Sparse(*in_place(order, *_joined(over_rows(encode, count, x, sets, logs, reciprocal, near, order))))
     if scale is not None and count:
         encoding = _scaled(encoding, scale)
-    if k2 > 1:
-        encoding = _joined(over_rows(average, count, np.ascontiguousarray(neighbours[:, :k2]), *encoding))
+    if averaged.shape[1] > 1:
+        encoding = _joined(over_rows(average, count, np.ascontiguousarray(averaged), *encoding))
     columns = Sparse(*transpose(*encoding))
     return Sparse(*transpose(*columns)), columns  # back again: now each row is sorted by column
 

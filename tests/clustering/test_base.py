@@ -22,10 +22,10 @@ from tests.clustering.twins import features
 X, CAMERAS = features(301, groups=40, noise=0.3), np.arange(301) % 4
 
 
-def in_shares(clustering, count, cameras=CAMERAS, kept=None):
+def in_shares(clustering, count, cameras=CAMERAS, kept=None, features=X):
     """As training does with ``count`` processes."""
-    prepared = clustering.prepare(X, cameras)
-    edges = [len(X) * part // count for part in range(count + 1)]
+    prepared = clustering.prepare(features, cameras)
+    edges = [len(features) * part // count for part in range(count + 1)]
     shares = [scanned_by(clustering, prepared, cameras, part, count) for part in range(count)]
     scanned = tuple(map(np.stack, zip(*shares)))
     parts = [neighbours_of(clustering, prepared, cameras, rows, tuple(array[:, rows] for array in scanned))

@@ -1,0 +1,245 @@
+"""Clusterings with cameras against slow, obvious re-implementations."""
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.cluster import DBSCAN
+
+from ppcls_ise.clustering import (
+    CameraJaccardDBSCAN,
+    CrossCameraDBSCAN,
+    KReciprocalDBSCAN,
+    camera_codes,
+    camera_proxies,
+    standardized_by_camera,
+)
+from ppcls_ise.clustering.camera_jaccard import camera_jaccard_pairs
+from ppcls_ise.clustering.camera_links import best_matches, join_clusters, linked_cameras, mutual_counts
+from ppcls_ise.clustering.cameras import known_cameras, spanning_cameras
+from ppcls_ise.clustering.search.groups import group_neighbours
+from ppcls_ise.errors import ISEError
+from tests.clustering.test_base import in_shares
+from tests.clustering.twins import dense, jaccard
+
+PLAIN = {"eps": 0.5, "min_samples": 2, "k1": 15, "k2": 3}
+
+
+def people(seed=0, people=40, cameras=4, each=5, style=0.6, noise=0.35, dim=24, pairs=None):
+    """Features, identities and cameras: persons seen by all cameras, or by one of the pairs of cameras."""
+    rng = np.random.default_rng(seed)
+    owner, camera = [], []
+    for person in range(people):
+        for seen_by in pairs[person % len(pairs)] if pairs else range(cameras):
+            owner += [person] * each
+            camera += [seen_by] * each
+    owner, camera = np.array(owner), np.array(camera)
+    x = rng.normal(size=(people, dim))[owner] + style * rng.normal(size=(cameras, dim))[camera]
+    x += noise * rng.normal(size=x.shape) + 0.3 * rng.normal(size=(people, cameras, dim))[owner, camera]
+    order = rng.permutation(len(x))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)[order], owner[order], camera[order]
+
+
+def same_partition(one, other):
+    """Equal but for the numbers of the clusters."""
+    assert ((one < 0) == (other < 0)).all()
+    pairs = {(a, b) for a, b in zip(one, other) if a >= 0}
+    return len(pairs) == len(set(one[one >= 0])) == len(set(other[other >= 0]))
+
+
+def two_stages(x, cameras, eps, min_samples, k1, k2):
+    """Camera by camera with the dense Jaccard distance and scikit-learn; then greedily, the most similar pair first."""
+    members = []
+    for camera in sorted(set(cameras.tolist()) - {-1}):
+        rows = np.flatnonzero(cameras == camera)
+        labels = DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed").fit_predict(jaccard(x[rows], k1, k2))
+        members += [(camera, rows[labels == label]) for label in range(labels.max() + 1)]
+    means = np.array([x[rows].astype(np.float64).mean(axis=0) for _, rows in members])
+    cosine = (means / np.linalg.norm(means, axis=1, keepdims=True)) @ (means / np.linalg.norm(means, axis=1)[:, None]).T
+    of = np.array([camera for camera, _ in members])
+    ids = sorted(set(of.tolist()))
+
+    def best(cluster, allowed):
+        return max((other for other in range(len(members)) if of[other] in allowed and of[other] != of[cluster]),
+                   key=lambda other: cosine[cluster, other])
+
+    counts = {(g, h): 0 for g in ids for h in ids}
+    for cluster in range(len(members)):
+        partner = best(cluster, ids)
+        counts[of[cluster], of[partner]] += best(partner, ids) == cluster
+    linked = set()
+    for g in ids:
+        for h in ids:
+            a_g, a_h = (sum(counts[one, k] for k in ids if k not in (g, h)) for one in (g, h))
+            rest = sum(counts[k, m] for k in ids for m in ids if not {k, m} & {g, h})
+            smaller = min(sum(counts[one, k] for k in ids) for one in (g, h))
+            if g != h and counts[g, h] >= max(5, 2 * a_g * a_h / max(rest, 1), smaller / 4):
+                linked.add((g, h))
+    joins = [(cosine[a, b], a, b) for a in range(len(members)) for b in range(a) if (of[a], of[b]) in linked
+             and best(a, [of[b]]) == b and best(b, [of[a]]) == a]
+    groups = [{cluster} for cluster in range(len(members))]
+    for _, a, b in sorted(joins, reverse=True):
+        one, other = (next(group for group in groups if cluster in group) for cluster in (a, b))
+        if one is not other and not {of[c] for c in one} & {of[c] for c in other}:
+            groups.remove(other)
+            one |= other
+    labels = np.full(len(x), -1)
+    for number, group in enumerate(groups):
+        for cluster in group:
+            labels[members[cluster][1]] = number
+    return labels, linked
+
+
+@pytest.mark.parametrize("pairs", [None, [(0, 1), (2, 3)], [(0, 1, 2), (3,)]], ids=str)
+@pytest.mark.parametrize("eps", [0.4, 0.6])
+def test_two_stages_are_the_definition(pairs, eps):
+    x, owner, cameras = people(pairs=pairs)
+    found = CrossCameraDBSCAN(**PLAIN, camera_eps=eps, camera_min_samples=2, camera_k1=6, camera_k2=2)(x, cameras)
+    expected, linked = two_stages(x, cameras, eps, 2, 6, 2)
+    assert same_partition(found.labels, expected) and found.labels.max() > 20
+    assert found.figures["linked_cameras"] == len(linked) / 2
+    if pairs == [(0, 1), (2, 3)]:
+        assert linked == {(0, 1), (1, 0), (2, 3), (3, 2)}
+
+
+def camera_jaccard(x, cameras, intra_k1, inter_k1, intra_k2, inter_k2):
+    x = x.astype(np.float64)
+    squared = ((x[:, None] - x[None]) ** 2).sum(-1).astype(np.float32)
+    np.fill_diagonal(squared, -1)
+    same = cameras[:, None] == cameras[None]
+    lists = [[np.flatnonzero(own)[np.argsort(row[own], kind="stable")] for row, own in zip(squared, mask)]
+             for mask in (same, ~same)]
+    v = np.zeros((len(x), len(x)))
+    for i in range(len(x)):
+        members = sorted(j for ranks, k in zip(lists, (intra_k1, inter_k1)) for j in ranks[i][:k] if i in ranks[j][:k])
+        weights = np.exp(-(2 - 2 * x[members] @ x[i]))
+        v[i, members] = weights / weights.sum()
+    v = np.stack([v[np.concatenate([lists[0][i][:intra_k2], lists[1][i][:inter_k2]])].mean(axis=0)
+                  for i in range(len(x))])
+    shared = np.stack([np.minimum(v[i], v).sum(axis=1) for i in range(len(x))])
+    return np.maximum(0, 1 - shared / (2 - shared))
+
+
+@pytest.mark.parametrize("sizes", [(6, 20, 2, 4), (6, 5, 2, 1), (3, 8, 1, 0)])
+def test_camera_jaccard_is_the_definition(sizes):
+    x, _, cameras = people(1, people=20)
+    cameras[:17] = 9  # a small camera cuts its list
+    x, cameras = x[:170], cameras[:170]
+    intra_k1, inter_k1, intra_k2, inter_k2 = sizes
+    own, others = (group_neighbours(x, cameras, k, among, slice(0, 170)) for k, among in
+                   ((max(intra_k1, intra_k2), "same"), (max(inter_k1, inter_k2), "other")))
+    found = camera_jaccard_pairs(x, own, others, *sizes).distances
+    np.testing.assert_allclose(dense(found), camera_jaccard(x, cameras, *sizes), atol=1e-6)
+
+
+@pytest.mark.parametrize("clustering", [
+    CrossCameraDBSCAN(**PLAIN), CrossCameraDBSCAN(**PLAIN, search="paddle", block_size=50),
+    CrossCameraDBSCAN(**PLAIN, camera_norm=True), CameraJaccardDBSCAN(**PLAIN, drop_single_camera=True),
+    CameraJaccardDBSCAN(**PLAIN, search="paddle", block_size=50), KReciprocalDBSCAN(**PLAIN, camera_norm=True)], ids=str)
+class TestAll:
+    def test_any_number_of_shares_gives_the_same(self, clustering):
+        x, _, cameras = people(2)
+        cameras[::50] = -1
+        whole = clustering(x, cameras)
+        for count in (2, 3):
+            shared = in_shares(clustering, count, cameras, features=x)
+            np.testing.assert_array_equal(shared.labels, whole.labels)
+            assert (shared.figures, shared.kept, shared.lines) == (whole.figures, whole.kept, whole.lines)
+
+    def test_the_order_of_images_does_not_matter(self, clustering):
+        x, _, cameras = people(3)
+        order = np.random.default_rng(0).permutation(len(x))
+        assert same_partition(clustering(x[order], cameras[order]).labels, clustering(x, cameras).labels[order])
+
+    def test_without_cameras_it_is_the_plain_clustering(self, clustering):
+        x, _, cameras = people(4)
+        expected = KReciprocalDBSCAN(**PLAIN)(x).labels
+        for known in (None, np.full(len(x), -1), np.zeros(len(x), np.int64)):
+            np.testing.assert_array_equal(clustering(x, known).labels, expected)
+
+
+def test_paddle_search_gives_the_same():
+    x, _, cameras = people(5)
+    for clustering in (CrossCameraDBSCAN(**PLAIN), CameraJaccardDBSCAN(**PLAIN)):
+        other = dataclasses.replace(clustering, search="paddle", block_size=64, half=True)
+        np.testing.assert_array_equal(other(x, cameras).labels, clustering(x, cameras).labels)
+
+
+def test_two_clusters_of_one_camera_are_not_put_together():
+    # 0 and 3 are of camera 0, 1 of camera 1, 2 of camera 2; 0-1, 2-3 and, less so, 1-2 are each other's best.
+    means = np.array([[1, 0.2, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0.5], [0.8, 0, 0, 0.8]], np.float32)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    cameras = np.array([0, 1, 2, 0])
+    joins = join_clusters(best_matches(means, cameras, 3), cameras, ~np.eye(3, dtype=bool))
+    assert (joins.labels.tolist(), joins.pairs.tolist(), joins.refused) == ([0, 0, 1, 1], [[0, 1], [2, 3]], 1)
+    chain = np.array([[0, 1], [1, 0]], bool)
+    matches = best_matches(means[[0, 1, 3]], np.array([0, 1, 0]), 2)
+    assert join_clusters(matches, np.array([0, 1, 0]), chain).labels.tolist() == [0, 0, 1]
+
+
+def test_links_are_where_matches_are_more_than_the_others_predict():
+    pairs = np.array([[0, 30, 1, 0], [30, 0, 0, 2], [1, 0, 0, 12], [0, 2, 12, 0]])
+    assert np.argwhere(np.triu(linked_cameras(pairs))).tolist() == [[0, 1], [2, 3]]
+    assert not linked_cameras(np.zeros((3, 3), int)).any()
+
+
+def test_clusters_of_no_known_camera_stay_by_themselves():
+    x, _, cameras = people(6, pairs=[(0, 1), (2, 3)])
+    hidden = np.where(np.arange(len(x)) % 3 == 0, -1, cameras)
+    found = CrossCameraDBSCAN(**PLAIN)(x, hidden)
+    unknown = set(found.labels[hidden < 0]) - {-1}
+    assert unknown and not unknown & set(found.labels[hidden >= 0])
+
+
+def test_cameras_are_told_apart_where_there_are_two():
+    assert known_cameras(None) is known_cameras([-1, 3, 3]) is None
+    assert known_cameras([5, -1, 3]).tolist() == [5, -1, 3]
+    assert camera_codes([5, -1, 3, 5]).tolist() == [1, -1, 0, 1]
+
+
+def test_proxies_are_the_means_of_what_a_camera_saw_of_a_cluster():
+    x, owner, cameras = people(7, people=5)
+    labels = np.where(np.arange(len(x)) % 7 == 0, -1, owner)
+    cameras[::5] = -1
+    features, of_label, of_camera = camera_proxies(x, labels, cameras)
+    assert list(zip(of_label, of_camera)) == sorted(set(zip(labels, cameras)) - {
+        (label, camera) for label in range(-1, 5) for camera in range(-1, 4) if label < 0 or camera < 0})
+    for proxy, label, camera in zip(features, of_label, of_camera):
+        mean = x[(labels == label) & (cameras == camera)].astype(np.float64).mean(axis=0)
+        np.testing.assert_allclose(proxy, mean / np.linalg.norm(mean), atol=1e-6)
+    assert [array.shape for array in camera_proxies(x, np.full(len(x), -1), cameras)] == [(0, 24), (0,), (0,)]
+
+
+def test_standardized_features_have_no_camera_in_them():
+    x, _, cameras = people(8)
+    found = standardized_by_camera(x, cameras)
+    for camera in range(4):
+        rows = x[cameras == camera].astype(np.float64)
+        expected = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-6)
+        np.testing.assert_allclose(found[cameras == camera], expected / np.linalg.norm(expected, axis=1)[:, None],
+                                   atol=1e-5)
+    cameras[cameras == 3] = np.arange((cameras == 3).sum()) + 3  # of one image each: the statistics of all
+    rows = x.astype(np.float64)
+    expected = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-6))[cameras >= 3]
+    np.testing.assert_allclose(standardized_by_camera(x, cameras)[cameras >= 3],
+                               expected / np.linalg.norm(expected, axis=1)[:, None], atol=1e-5)
+
+
+def test_clusters_of_one_camera_are_left_out():
+    labels, cameras = [0, 0, 1, 1, 2, 2, -1, 3, 3], [0, 0, 0, 1, 2, -1, 0, 5, 4]
+    assert spanning_cameras(labels, cameras).tolist() == [-1, -1, 0, 0, -1, -1, -1, 1, 1]
+    assert spanning_cameras([], []).tolist() == []
+
+
+@pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_k1": 0}, {"camera_min_samples": 0}])
+def test_values_out_of_range_are_errors(keys):
+    with pytest.raises(ISEError, match=next(iter(keys))):
+        CrossCameraDBSCAN(**keys)
+    with pytest.raises(ISEError, match="inter_k2"):
+        CameraJaccardDBSCAN(inter_k2=-1)
+    with pytest.raises(ISEError, match="exact or paddle"):
+        CrossCameraDBSCAN(search="faiss")(*people()[::2])
+
+
+def test_mutual_counts_need_a_partner():
+    matches = best_matches(np.eye(3, dtype=np.float32), np.array([0, 0, -1]), 2)
+    assert not mutual_counts(matches, np.array([0, 0, -1])).any()
