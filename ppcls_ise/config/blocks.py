@@ -20,6 +20,9 @@ __all__ = [
     "ReIDImagesBlock", "SamplerBlock", "StopLayerBlock", "UnlabeledFolderBlock"]
 
 
+EMADecay = Annotated[float, Is("the weight of the old average, in [0, 1), or auto", lambda weight: 0 <= weight < 1)]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnyGlobalBlock(Block):
     """``Global`` of any model of PaddleClas: what is read here; the other keys are its own."""
@@ -50,7 +53,7 @@ class GlobalBlock(AnyGlobalBlock):
     device: Literal["auto", "cpu", "gpu", "xpu", "npu", "mlu"] = "auto"
     seed: int | bool | None = 0  # PaddleClas treats no seed and False alike
     feature_cache: bool = False
-    ema_decay: Annotated[float, Is("the weight of the old average, in [0, 1)", lambda weight: 0 <= weight < 1)] = 0.0
+    ema_decay: EMADecay | Literal["auto"] = 0.0
     anchor: Annotated[float, Is("a share above 0, at most 1", lambda share: 0 < share <= 1)] = 1.0
     use_onednn: bool = True
     cpu_num_threads: Whole | None = None

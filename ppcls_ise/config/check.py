@@ -39,6 +39,8 @@ def check_config(config: dict[str, Any], mode: str) -> None:
             raise ISEError(f"the config has no block {name}")
     require_text(config["Arch"].get("name"), "Arch.name")
     if is_ise(config):
+        if config.get("EMA"):
+            raise ISEError("the block EMA is of PaddleClas's own training loops; for ISE set Global.ema_decay")
         read = read_block if mode == "train" else check_block
         read(GlobalBlock, config["Global"], "Global")
         read_block(ArchBlock, config["Arch"], "Arch")

@@ -15,6 +15,10 @@ from .run import Hook, State, run_of
 __all__ = ["WeightAverage", "averaged_weights"]
 
 
+#: Decay where ``Global.ema_decay`` is ``auto`` and cameras are told apart.
+AUTOMATIC = 0.98
+
+
 class WeightAverage(Hook):
     """Keeps ``average <- decay * average + (1 - decay) * weights``, BatchNorm's statistics too, after every step.
 
@@ -27,15 +31,22 @@ class WeightAverage(Hook):
 
     Args:
         engine: PaddleClas's Engine in train mode.
+        cameras: whether cameras are told apart, where ``Global.ema_decay: auto`` averages.
     """
 
-    def __init__(self, engine: Any):
+    def __init__(self, engine: Any, cameras: bool):
         settings = engine.config["Global"]
-        self.decay = settings["ema_decay"]
+        decay = settings.get("ema_decay", GlobalBlock.ema_decay)
+        self.decay = decay if decay != "auto" else AUTOMATIC * cameras
         self.anchor = settings.get("anchor", GlobalBlock.anchor)
         self.weights = _numbers(unwrap(engine.model))
         self.average = {name: tensor.detach().clone() for name, tensor in self.weights.items()}
         self.start = {name: tensor.detach().clone() for name, tensor in self.weights.items()} if self.anchor < 1 else {}
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything else is evaluated and saved than the weights of the last step."""
+        return self.decay > 0 or self.anchor < 1
 
     @paddle.no_grad()
     def after_step(self) -> None:

@@ -6,6 +6,7 @@ from ppcls.engine.train.train import train_epoch
 
 from ..host.bridges import call_after_step, forget_batches
 from .averaging import WeightAverage
+from .cameras import say_what_is_off
 from .cluster_hook import ClusterHook
 from .parallel import OneModel
 from .run import Run, run_of
@@ -34,8 +35,13 @@ def train_epoch_ise(engine: Any, epoch_id: int, print_batch_step: int) -> None:
 
 def _begin(run: Run, engine: Any) -> None:
     tables_of(engine)
-    for hook in (ClusterHook(engine), OneModel(engine), LossScalerState(engine)):
+    clusters = run.join(ClusterHook(engine))
+    for hook in (OneModel(engine), LossScalerState(engine)):
         run.join(hook)
-    if engine.config["Global"].get("ema_decay"):
-        run.join(WeightAverage(engine))
+    told_apart = clusters.cameras is not None
+    if not told_apart:
+        say_what_is_off(engine.config)
+    average = WeightAverage(engine, told_apart)
+    if average.is_needed:
+        run.join(average)
     call_after_step(engine, run.after_step)

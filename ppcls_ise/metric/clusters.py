@@ -12,7 +12,8 @@ __all__ = ["FIGURES", "cluster_report"]
 QUANTILES = {"size_min": 0.0, "size_q25": 0.25, "size_median": 0.5, "size_q75": 0.75, "size_max": 1.0}
 
 #: Names of all figures of a :func:`cluster_report`, in their order.
-FIGURES = ("clusters", "outliers", *QUANTILES, "ari_to_last", "cross_camera", "purity", "identities_per_cluster",
+FIGURES = ("clusters", "outliers", *QUANTILES, "ari_to_last", "cross_camera", "cross_camera_images", "cross_camera_kept",
+           "purity", "identities_per_cluster",
            "mixed", "clusters_per_identity", "split", "ari", "nmi", "recall_same_camera", "recall_cross_camera")
 
 
@@ -35,7 +36,9 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
             - ``clusters``, ``outliers``: how many.
             - ``size_min``, ``size_q25``, ``size_median``, ``size_q75``, ``size_max``: images in a cluster.
             - ``ari_to_last``: adjusted Rand index against ``previous``; 1 = the same clusters.
-            - ``cross_camera``: share of clusters with images of more than one camera.
+            - ``cross_camera``: share of clusters with images of more than one camera. ``cross_camera_images``: share
+              of all images that are in such clusters. ``cross_camera_kept``: share of the pairs of images of two
+              cameras that ``previous`` had in one cluster which still are.
             - ``purity``: share of the clustered images that are of their cluster's most frequent identity.
             - ``identities_per_cluster``: mean; above 1 by mixed clusters. ``mixed``: share of clusters with more than
               one identity.
@@ -66,6 +69,13 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
         report["ari_to_last"] = float(adjusted_rand_score(_own_classes(previous), _own_classes(labels)))
     if camids is not None and len(sizes):
         report["cross_camera"] = _share_of_many(labels[inside], camids[inside])[1]
+        report["cross_camera_images"] = _images_of_many(labels[inside], camids[inside]) / len(labels)
+        if previous is not None:
+            both = inside & (previous >= 0)
+            before = _pairs(previous[previous >= 0]) - _pairs(previous[previous >= 0], camids[previous >= 0])
+            kept = _pairs(previous[both], labels[both]) - _pairs(previous[both], labels[both], camids[both])
+            if before:
+                report["cross_camera_kept"] = kept / before
     if pids is not None and (pids >= 0).any():
         known = pids >= 0
         report.update(_against_identities(labels[known], pids[known], None if camids is None else camids[known]))
@@ -113,6 +123,12 @@ def _share_of_many(groups: NDArray[Any], values: NDArray[Any]) -> tuple[float, f
     """Mean number of different values in a group, and the share of groups with more than one."""
     many = np.unique(groups[_joint(groups, values)[0]], return_counts=True)[1]
     return float(many.mean()), float((many > 1).mean())
+
+
+def _images_of_many(groups: NDArray[Any], values: NDArray[Any]) -> int:
+    """How many images are in a group with more than one value."""
+    seen = np.bincount(groups[_joint(groups, values)[0]])
+    return int((seen[groups] > 1).sum())
 
 
 def _pairs(*keys: NDArray[Any]) -> int:
