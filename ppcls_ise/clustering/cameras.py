@@ -21,6 +21,7 @@ class CameraProxies(NamedTuple):
     features: NDArray[np.float32]  #: [M, D], unit means
     labels: NDArray[np.int64]  #: [M], clusters 0..K-1
     cameras: NDArray[np.int64]  #: [M], codes of cameras 0..C-1
+    groups: NDArray[np.int64]  #: [M], those of one number may be one person cut in two
 
 
 def known_cameras(cameras: ArrayLike | None) -> NDArray[np.int64] | None:
@@ -79,13 +80,15 @@ def standardized_by_camera(x: Features, cameras: ArrayLike) -> NDArray[np.float3
     return out
 
 
-def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike) -> CameraProxies:
+def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: ArrayLike | None = None,
+                   ) -> CameraProxies:
     """The unit mean of what each camera saw of each cluster (camera proxies of CAP, AAAI 2021).
 
     Args:
         x: ``[N, D]`` float32 unit rows.
         labels: ``[N]`` int, clusters 0..K-1, negative = outlier.
         cameras: ``[N]`` int codes of cameras, negative where not known. Both kinds of images are in no proxy.
+        coarse: ``[N]`` int, labels of a coarser clustering, negative = none; default: none.
     """
     x, labels, cameras = as_features(x), np.asarray(labels, np.int64), np.asarray(cameras, np.int64)
     rows = np.flatnonzero((labels >= 0) & (cameras >= 0))
@@ -93,10 +96,15 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike) -> Camera
     pairs = np.stack([labels[rows], cameras[rows]], axis=1)
     starts = np.flatnonzero((np.diff(pairs, axis=0, prepend=-1) != 0).any(axis=1))
     features = np.empty((len(starts), x.shape[1]), np.float32)
+    groups = np.arange(len(starts))
+    number_of: dict[tuple[int, int], int] = {}
     for place, members in enumerate(np.split(rows, starts[1:]) if len(starts) else []):
         mean = x[members].mean(axis=0, dtype=np.float64)
         features[place] = mean / max(np.linalg.norm(mean), 1e-12)
-    return CameraProxies(features, pairs[starts, 0], pairs[starts, 1])
+        found, counts = np.unique(-1 if coarse is None else np.asarray(coarse)[members], return_counts=True)
+        if found[counts.argmax()] >= 0:  # of most of its images
+            groups[place] = number_of.setdefault((int(cameras[members[0]]), int(found[counts.argmax()])), place)
+    return CameraProxies(features, pairs[starts, 0], pairs[starts, 1], groups)
 
 
 def spanning_cameras(labels: ArrayLike, cameras: ArrayLike) -> NDArray[np.int64]:

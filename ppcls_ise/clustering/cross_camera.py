@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import some
+from ..errors import ISEError, some
 from .camera_links import best_matches, join_clusters, linked_cameras, mutual_counts
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
@@ -39,16 +39,21 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         camera_min_samples: as ``min_samples``.
         camera_k1: as ``k1``: somewhat more than the images that a camera has of a person.
         camera_k2: as ``k2``.
+        camera_doubt: two clusters of a camera that would be one with an eps larger by this much may be one person cut
+            in two: they are not held against each other. 0: all are.
     """
 
     camera_eps: float | Literal["auto"] = "auto"
     camera_min_samples: int = 2
     camera_k1: int = 6
     camera_k2: int = 2
+    camera_doubt: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_keys(self, "camera_eps", "camera_min_samples", "camera_k1", "camera_k2")
+        if not 0 <= self.camera_doubt < 1:
+            raise ISEError(f"camera_doubt must be from 0 to 1, not {self.camera_doubt!r}")
 
     def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
              parts: int) -> tuple[NDArray[Any], ...]:
@@ -74,7 +79,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
             return super().assign(features, cameras, neighbours, kept)
         sizes = self.camera_k1, self.camera_k2, neighbours[0]
         within = self.by_density(lambda most: near_pairs(features, most, *sizes), self.camera_eps,
-                                 self.camera_min_samples, "camera_eps", kept)
+                                 self.camera_min_samples, "camera_eps", kept, self.camera_doubt)
         inside = within.labels >= 0
         means = cluster_centroids(features, within.labels)
         codes, ids = camera_codes(known), np.unique(known[known >= 0])
@@ -90,7 +95,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
                 f"linked cameras: {some(f'{ids[first]}-{ids[second]}' for first, second in pairs)}")
         figures = {**within.figures, "camera_clusters": len(means), "linked_cameras": len(pairs),
                    "joins": len(joins.pairs), "refused_joins": joins.refused}
-        return self.selected(Clusters(labels, within.kept, figures, [*within.lines, line], within.seconds), known)
+        lines = [*within.lines, line]
+        return self.selected(dataclasses.replace(within, labels=labels, figures=figures, lines=lines), known)
 
     @property
     def _neighbours(self) -> int:

@@ -106,27 +106,29 @@ class KReciprocalDBSCAN(Clustering):
 
     @staticmethod
     def by_density(distances: Callable[[float], NearPairs], eps: float | str, min_samples: int, key: str,
-                   kept: Mapping[str, float]) -> Clusters:
+                   kept: Mapping[str, float], doubt: float = 0.0) -> Clusters:
         """DBSCAN, with an eps that is chosen where it is ``auto``.
 
         Args:
             distances: from the largest distance that is wanted to the near pairs.
             eps, min_samples: as of the class; ``key``: what the former is called in the ``Cluster`` block.
             kept: of the clustering before.
+            doubt: above 0, what the coarse clusters' eps is larger by.
         """
         lines: list[str] = []
         seconds: dict[str, float] = {}
         radius = kept.get("eps") if eps == "auto" else float(eps)
         with timed(seconds, "jaccard"):
-            near = distances(EPS_GRID[-1] if radius is None else radius)
+            near = distances(EPS_GRID[-1] if radius is None else radius + doubt)
         if radius is None:
             with timed(seconds, "eps"):
                 radius = choose_eps(near, min_samples)
             lines.append(f"Cluster.{key} auto: {radius}, kept from now on")
         with timed(seconds, "dbscan"):
             labels = dbscan(near, radius, min_samples)
+            coarse = dbscan(near, min(radius + doubt, near.max_distance), min_samples) if doubt else None
         # A fixed eps is not kept: a run that goes on from this one with auto shall choose.
-        return Clusters(labels, {"eps": radius} if eps == "auto" else {}, {"eps": radius}, lines, seconds)
+        return Clusters(labels, {"eps": radius} if eps == "auto" else {}, {"eps": radius}, lines, seconds, coarse)
 
     @property
     def search_keys(self) -> dict[str, Any]:

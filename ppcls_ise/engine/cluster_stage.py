@@ -80,7 +80,8 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         _write(record, {"labels": clusters.labels, "paths": np.array(names), **clusters.figures,
                         **{f"seconds_{part}": value for part, value in taken.items()}})
         known = known_cameras(cameras)
-        proxies = None if known is None else camera_proxies(host, clusters.labels, camera_codes(known))
+        proxies = None if known is None else camera_proxies(host, clusters.labels, camera_codes(known),
+                                                              clusters.coarse)
         return Clustered(clusters.labels, centroids, *({name: float(value) for name, value in numbers.items()}
                                                          for numbers in (clusters.kept, clusters.figures)), proxies)
 

@@ -176,6 +176,18 @@ def test_two_clusters_of_one_camera_are_not_put_together():
     assert join_clusters(matches, np.array([0, 1, 0]), chain).labels.tolist() == [0, 0, 1]
 
 
+def test_coarse_clusters_hold_the_clusters_of_a_larger_eps():
+    x, _, cameras = people(9, noise=0.6)
+    keys = {"camera_eps": 0.3, "camera_min_samples": 3}
+    found = CrossCameraDBSCAN(**PLAIN, **keys, camera_doubt=0.3)(x, cameras)
+    for camera in range(4):
+        rows = np.flatnonzero(cameras == camera)
+        expected = DBSCAN(eps=0.6, min_samples=3, metric="precomputed").fit_predict(jaccard(x[rows], 6, 2))
+        assert same_partition(found.coarse[rows], expected)
+    assert len(np.unique(found.coarse)) < found.figures["camera_clusters"]
+    assert CrossCameraDBSCAN(**PLAIN, **keys, camera_doubt=0.0)(x, cameras).coarse is None
+
+
 def test_links_are_where_matches_are_more_than_the_others_predict():
     pairs = np.array([[0, 30, 1, 0], [30, 0, 0, 2], [1, 0, 0, 12], [0, 2, 12, 0]])
     assert np.argwhere(np.triu(linked_cameras(pairs))).tolist() == [[0, 1], [2, 3]]
@@ -200,13 +212,19 @@ def test_proxies_are_the_means_of_what_a_camera_saw_of_a_cluster():
     x, owner, cameras = people(7, people=5)
     labels = np.where(np.arange(len(x)) % 7 == 0, -1, owner)
     cameras[::5] = -1
-    features, of_label, of_camera = camera_proxies(x, labels, cameras)
+    features, of_label, of_camera, groups = camera_proxies(x, labels, cameras)
+    assert groups.tolist() == list(range(len(features)))
     assert list(zip(of_label, of_camera)) == sorted(set(zip(labels, cameras)) - {
         (label, camera) for label in range(-1, 5) for camera in range(-1, 4) if label < 0 or camera < 0})
     for proxy, label, camera in zip(features, of_label, of_camera):
         mean = x[(labels == label) & (cameras == camera)].astype(np.float64).mean(axis=0)
         np.testing.assert_allclose(proxy, mean / np.linalg.norm(mean), atol=1e-6)
-    assert [array.shape for array in camera_proxies(x, np.full(len(x), -1), cameras)] == [(0, 24), (0,), (0,)]
+    assert [array.shape for array in camera_proxies(x, np.full(len(x), -1), cameras)] == [(0, 24), (0,), (0,), (0,)]
+    groups = camera_proxies(x, labels, cameras, np.where(owner == 4, -1, owner // 2)).groups
+    for one in range(len(groups)):
+        for other in range(len(groups)):
+            together = of_camera[one] == of_camera[other] and of_label[one] // 2 == of_label[other] // 2
+            assert (groups[one] == groups[other]) == (together and of_label[one] < 4 or one == other)
 
 
 def test_standardized_features_have_no_camera_in_them():
@@ -230,7 +248,7 @@ def test_clusters_of_one_camera_are_left_out():
     assert spanning_cameras([], []).tolist() == []
 
 
-@pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_k1": 0}, {"camera_min_samples": 0}])
+@pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_doubt": 1.0}, {"camera_k1": 0}, {"camera_min_samples": 0}])
 def test_values_out_of_range_are_errors(keys):
     with pytest.raises(ISEError, match=next(iter(keys))):
         CrossCameraDBSCAN(**keys)
