@@ -23,6 +23,7 @@ class Proxies(NamedTuple):
     labels: paddle.Tensor  #: int64 [M]
     cameras: paddle.Tensor  #: int64 [M]
     groups: paddle.Tensor  #: int64 [M], those of one number may be one person cut in two
+    partners: paddle.Tensor  #: bool [C, C], cameras that a camera may share persons with
 
 
 class ISEHead(nn.Layer):

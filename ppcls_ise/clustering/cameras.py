@@ -22,6 +22,7 @@ class CameraProxies(NamedTuple):
     labels: NDArray[np.int64]  #: [M], clusters 0..K-1
     cameras: NDArray[np.int64]  #: [M], codes of cameras 0..C-1
     groups: NDArray[np.int64]  #: [M], those of one number may be one person cut in two
+    partners: NDArray[np.bool_]  #: [C, C], cameras that a camera may share persons with
 
 
 def known_cameras(cameras: ArrayLike | None) -> NDArray[np.int64] | None:
@@ -81,7 +82,7 @@ def standardized_by_camera(x: Features, cameras: ArrayLike) -> NDArray[np.float3
 
 
 def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: ArrayLike | None = None,
-                   ) -> CameraProxies:
+                   linked: ArrayLike | None = None) -> CameraProxies:
     """The unit mean of what each camera saw of each cluster (camera proxies of CAP, AAAI 2021).
 
     Args:
@@ -89,6 +90,8 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: A
         labels: ``[N]`` int, clusters 0..K-1, negative = outlier.
         cameras: ``[N]`` int codes of cameras, negative where not known. Both kinds of images are in no proxy.
         coarse: ``[N]`` int, labels of a coarser clustering, negative = none; default: none.
+        linked: ``[C, C]`` bool, symmetric: pairs of cameras that see the same persons. A camera without a link may
+            share persons with any other, as may all by default.
     """
     x, labels, cameras = as_features(x), np.asarray(labels, np.int64), np.asarray(cameras, np.int64)
     rows = np.flatnonzero((labels >= 0) & (cameras >= 0))
@@ -104,7 +107,11 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: A
         found, counts = np.unique(-1 if coarse is None else np.asarray(coarse)[members], return_counts=True)
         if found[counts.argmax()] >= 0:  # of most of its images
             groups[place] = number_of.setdefault((int(cameras[members[0]]), int(found[counts.argmax()])), place)
-    return CameraProxies(features, pairs[starts, 0], pairs[starts, 1], groups)
+    count = cameras.max(initial=-1) + 1
+    partners = np.zeros((count, count), np.bool_) if linked is None else np.array(linked, np.bool_)
+    partners[~partners.any(axis=1)] = True
+    np.fill_diagonal(partners, False)
+    return CameraProxies(features, pairs[starts, 0], pairs[starts, 1], groups, partners)
 
 
 def spanning_cameras(labels: ArrayLike, cameras: ArrayLike) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ class Clusters:
         coarse: int64 ``[N]``, labels of a coarser clustering, -1 in none; None: there is none. Clusters whose images a
             camera has in one cluster of it may be one person: they are not held against each other where negatives are
             of the own camera.
+        linked: bool ``[C, C]``, pairs of cameras, in the order of their ids, that see the same persons; None: any may.
     """
 
     labels: NDArray[np.int64]
@@ -35,6 +36,7 @@ class Clusters:
     lines: Sequence[str] = ()
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     coarse: NDArray[np.int64] | None = None
+    linked: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels)

@@ -96,7 +96,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         figures = {**within.figures, "camera_clusters": len(means), "linked_cameras": len(pairs),
                    "joins": len(joins.pairs), "refused_joins": joins.refused}
         lines = [*within.lines, line]
-        return self.selected(dataclasses.replace(within, labels=labels, figures=figures, lines=lines), known)
+        return self.selected(dataclasses.replace(within, labels=labels, figures=figures, lines=lines,
+                                                 linked=linked), known)
 
     @property
     def _neighbours(self) -> int:

@@ -81,7 +81,7 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
                         **{f"seconds_{part}": value for part, value in taken.items()}})
         known = known_cameras(cameras)
         proxies = None if known is None else camera_proxies(host, clusters.labels, camera_codes(known),
-                                                              clusters.coarse)
+                                                              clusters.coarse, clusters.linked)
         return Clustered(clusters.labels, centroids, *({name: float(value) for name, value in numbers.items()}
                                                          for numbers in (clusters.kept, clusters.figures)), proxies)
 

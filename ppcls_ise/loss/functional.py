@@ -93,14 +93,15 @@ def label_preserving(features: paddle.Tensor, supports: paddle.Tensor, labels: p
 
 def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, cameras: paddle.Tensor,
                           proxies: paddle.Tensor, proxy_labels: paddle.Tensor, proxy_cameras: paddle.Tensor,
-                          proxy_groups: paddle.Tensor, temperature: float = CameraProxyLossBlock.temperature,
+                          proxy_groups: paddle.Tensor, partners: paddle.Tensor,
+                          temperature: float = CameraProxyLossBlock.temperature,
                           positives: int = CameraProxyLossBlock.positives,
                           negatives: int = CameraProxyLossBlock.negatives) -> paddle.Tensor:
     """Contrast with camera proxies: every row near to its cluster as each camera sees it, and to what is most like it
     in other cameras, away from what else its own camera sees. No cluster needs to span cameras.
 
     A proxy q_u is what one camera saw of one cluster. With the own proxy o of row i, ``score_u = 0.15 f_i.q_u +
-    0.85 q_o.q_u``. P_i: all proxies of the own cluster, and of the best by score of each other camera the
+    0.85 q_o.q_u``. P_i: all proxies of the own cluster, and of the best by score of each partner camera the
     ``positives`` best. N_i: the ``negatives`` best by score of those others that are of the row's own camera and of
     another group than o.
     ``L_cam = mean_i 1/|P_i| sum_{p in P_i} -log(exp(f_i.q_p / t) / sum_{u in P_i + N_i} exp(f_i.q_u / t))``, the mean
@@ -114,6 +115,7 @@ def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, camera
         proxies: float32 [M, D]. Unit rows; no gradient.
         proxy_labels: int64 [M]. proxy_cameras: int64 [M], 0 and above. proxy_groups: int64 [M], what may be one person
             cut in two is of one group.
+        partners: bool [C, C], the other cameras that a camera may share persons with.
         temperature: t.
         positives: proxies of other cameras, see above.
         negatives: proxies of the own camera, see above.
@@ -134,8 +136,9 @@ def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, camera
             score = 0.15 * similarity + 0.85 * paddle.matmul(paddle.gather(proxies, place), proxies, transpose_y=True)
             other_group = paddle.gather(proxy_groups, place).unsqueeze(1) != proxy_groups.unsqueeze(0)
             best = paddle.stack([paddle.where(proxy_cameras == camera, score, lowest).max(axis=1)
-                                 for camera in range(int(proxy_cameras.max()) + 1)], axis=1)
-            best = paddle.where(cameras.unsqueeze(1) == paddle.arange(best.shape[1]).unsqueeze(0), lowest, best)
+                                 for camera in range(len(partners))], axis=1)
+            allowed = paddle.gather(partners.astype("int32"), cameras.clip(min=0)) > 0
+            best = paddle.where(allowed, best, lowest)
             best_of_camera = paddle.gather(best, proxy_cameras, axis=1)
             positive = own_cluster | ((score >= best_of_camera) & (best_of_camera >= _last_of(best, positives))
                                       & (best_of_camera > lowest))

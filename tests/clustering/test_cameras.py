@@ -177,15 +177,14 @@ def test_two_clusters_of_one_camera_are_not_put_together():
 
 
 def test_coarse_clusters_hold_the_clusters_of_a_larger_eps():
-    x, _, cameras = people(9, noise=0.6)
-    keys = {"camera_eps": 0.3, "camera_min_samples": 3}
-    found = CrossCameraDBSCAN(**PLAIN, **keys, camera_doubt=0.3)(x, cameras)
+    x, _, cameras = people(9, noise=0.8, dim=12)
+    found = CrossCameraDBSCAN(**PLAIN, camera_eps=0.4, camera_min_samples=3, camera_doubt=0.2)(x, cameras)
     for camera in range(4):
         rows = np.flatnonzero(cameras == camera)
         expected = DBSCAN(eps=0.6, min_samples=3, metric="precomputed").fit_predict(jaccard(x[rows], 6, 2))
         assert same_partition(found.coarse[rows], expected)
-    assert len(np.unique(found.coarse)) < found.figures["camera_clusters"]
-    assert CrossCameraDBSCAN(**PLAIN, **keys, camera_doubt=0.0)(x, cameras).coarse is None
+    assert len(np.unique(found.coarse[found.labels >= 0])) < found.figures["camera_clusters"]
+    assert CrossCameraDBSCAN(**PLAIN, camera_doubt=0.0)(x, cameras).coarse is None
 
 
 def test_links_are_where_matches_are_more_than_the_others_predict():
@@ -212,14 +211,20 @@ def test_proxies_are_the_means_of_what_a_camera_saw_of_a_cluster():
     x, owner, cameras = people(7, people=5)
     labels = np.where(np.arange(len(x)) % 7 == 0, -1, owner)
     cameras[::5] = -1
-    features, of_label, of_camera, groups = camera_proxies(x, labels, cameras)
+    features, of_label, of_camera, groups, partners = camera_proxies(x, labels, cameras)
+    np.testing.assert_array_equal(partners, ~np.eye(4, dtype=bool))
     assert groups.tolist() == list(range(len(features)))
     assert list(zip(of_label, of_camera)) == sorted(set(zip(labels, cameras)) - {
         (label, camera) for label in range(-1, 5) for camera in range(-1, 4) if label < 0 or camera < 0})
     for proxy, label, camera in zip(features, of_label, of_camera):
         mean = x[(labels == label) & (cameras == camera)].astype(np.float64).mean(axis=0)
         np.testing.assert_allclose(proxy, mean / np.linalg.norm(mean), atol=1e-6)
-    assert [array.shape for array in camera_proxies(x, np.full(len(x), -1), cameras)] == [(0, 24), (0,), (0,), (0,)]
+    nothing = camera_proxies(x, np.full(len(x), -1), cameras)
+    assert [array.shape for array in nothing] == [(0, 24), (0,), (0,), (0,), (4, 4)]
+    linked = np.zeros((4, 4), bool)
+    linked[0, 1] = linked[1, 0] = True
+    assert camera_proxies(x, labels, cameras, None, linked).partners.astype(int).tolist() == [
+        [0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 1], [1, 1, 1, 0]]
     groups = camera_proxies(x, labels, cameras, np.where(owner == 4, -1, owner // 2)).groups
     for one in range(len(groups)):
         for other in range(len(groups)):

@@ -8,6 +8,9 @@ from ppcls_ise.clustering.cameras import camera_proxies
 from ppcls_ise.loss import CameraProxyLoss, camera_proxy_contrast
 
 
+LINKED = np.array([[0, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], bool)
+
+
 def unit(x):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
@@ -19,7 +22,7 @@ def case(seed, rows=24, images=120, dim=12, clusters=9, cameras=4):
     x = unit(rng.normal(size=(images, dim))).astype("float32")
     batch = rng.choice(images, rows, replace=False)
     return unit(x[batch] + 0.3 * rng.normal(size=(rows, dim))).astype("float32"), labels[batch], camera_of[batch], (
-        camera_proxies(x, labels, camera_of, labels // 3 if seed % 2 else None))
+        camera_proxies(x, labels, camera_of, labels // 3 if seed % 2 else None, LINKED if seed % 2 else None))
 
 
 def by_definition(features, labels, cameras, proxies, temperature=0.07, positives=2, negatives=50):
@@ -32,7 +35,7 @@ def by_definition(features, labels, cameras, proxies, temperature=0.07, positive
             continue
         score = [0.15 * f @ q[u] + 0.85 * q[own[0]] @ q[u] for u in range(len(q))]
         best = [max((u for u in range(len(q)) if of_camera[u] == other), key=lambda u: score[u])
-                for other in set(of_camera.tolist()) - {camera}]
+                for other in set(of_camera.tolist()) if proxies.partners[camera, other]]
         chosen = {u for u in range(len(q)) if of_cluster[u] == label}
         chosen |= set(sorted(best, key=lambda u: -score[u])[:positives])
         rest = [u for u in range(len(q)) if of_camera[u] == camera and u not in chosen
@@ -69,7 +72,7 @@ def test_order_of_rows_and_of_proxies_does_not_matter():
     expected = float(loss_of(features, labels, cameras, proxies))
     rng = np.random.default_rng(0)
     rows, others = rng.permutation(len(features)), rng.permutation(len(proxies.labels))
-    mixed = loss_of(features[rows], labels[rows], cameras[rows], [array[others] for array in proxies])
+    mixed = loss_of(features[rows], labels[rows], cameras[rows], [*(array[others] for array in proxies[:-1]), proxies.partners])
     assert float(mixed) == pytest.approx(expected, rel=1e-6)
 
 
