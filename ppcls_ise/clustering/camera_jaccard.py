@@ -33,7 +33,7 @@ class CameraJaccardDBSCAN(KReciprocalDBSCAN):
     camera are one camera more.
 
     Attributes:
-        camera_eps: as ``eps``, in this distance. Market-1501: 0.4; MSMT17: 0.6.
+        camera_eps: as ``eps``, in this distance. Published: 0.4 for Market-1501, 0.6 for MSMT17.
         camera_min_samples: as ``min_samples``.
         intra_k1: neighbours in the own camera, the image itself included, of which the reciprocal ones count.
         inter_k1: neighbours in all other cameras, likewise.
@@ -41,7 +41,7 @@ class CameraJaccardDBSCAN(KReciprocalDBSCAN):
     """
 
     camera_eps: float | Literal["auto"] = "auto"
-    camera_min_samples: int = 4
+    camera_min_samples: int = 3
     intra_k1: int = 6
     inter_k1: int = 20
     intra_k2: int = 2

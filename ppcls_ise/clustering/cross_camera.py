@@ -12,6 +12,8 @@ from ..errors import ISEError, some
 from .camera_links import best_matches, join_clusters, linked_cameras, mutual_counts
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
+from .distance import NearPairs
+from .eps import covering_eps
 from .features import Features
 from .jaccard import near_pairs
 from .k_reciprocal import KReciprocalDBSCAN, check_keys
@@ -20,6 +22,9 @@ from .registry import register_clustering
 from .search.groups import group_neighbours, scan_groups
 
 __all__ = ["CrossCameraDBSCAN"]
+
+#: Share of the images that are in a cluster of the first clustering where ``camera_eps`` is ``auto``.
+COVERED = 0.6
 
 
 @register_clustering
@@ -35,8 +40,10 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     ``refused_joins`` and ``linked_cameras`` (pairs of cameras).
 
     Attributes:
-        camera_eps: as ``eps``, within a camera.
-        camera_min_samples: as ``min_samples``.
+        camera_eps: as ``eps``, within a camera. ``auto``: the smallest at which 60 % of the images are in a cluster
+            (:func:`covering_eps`), at the first clustering, and kept.
+        camera_min_samples: as ``min_samples``. With 2, two images that are each other's nearest are a cluster: most of
+            these are a part of a person, to be driven apart from the rest.
         camera_k1: as ``k1``: somewhat more than the images that a camera has of a person.
         camera_k2: as ``k2``.
         camera_doubt: two clusters of a camera that would be one with an eps larger by this much may be one person cut
@@ -44,7 +51,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     """
 
     camera_eps: float | Literal["auto"] = "auto"
-    camera_min_samples: int = 2
+    camera_min_samples: int = 3
     camera_k1: int = 6
     camera_k2: int = 2
     camera_doubt: float = 0.1
@@ -79,7 +86,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
             return super().assign(features, cameras, neighbours, kept)
         sizes = self.camera_k1, self.camera_k2, neighbours[0]
         within = self.by_density(lambda most: near_pairs(features, most, *sizes), self.camera_eps,
-                                 self.camera_min_samples, "camera_eps", kept, self.camera_doubt)
+                                 self.camera_min_samples, "camera_eps", kept, _covering, self.camera_doubt)
         inside = within.labels >= 0
         means = cluster_centroids(features, within.labels)
         codes, ids = camera_codes(known), np.unique(known[known >= 0])
@@ -102,3 +109,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     @property
     def _neighbours(self) -> int:
         return max(self.camera_k1, self.camera_k2)
+
+
+def _covering(near: NearPairs, min_samples: int) -> float:
+    return covering_eps(near, min_samples, COVERED)

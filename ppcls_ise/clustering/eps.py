@@ -12,7 +12,7 @@ from ..threads import over_rows
 from .density import dbscan
 from .distance import NearPairs
 
-__all__ = ["EPS_GRID", "choose_eps", "core_distances", "eps_advice", "silhouette"]
+__all__ = ["EPS_GRID", "choose_eps", "core_distances", "covering_eps", "eps_advice", "silhouette"]
 
 #: What :func:`choose_eps` averages over.
 EPS_GRID = tuple(step / 100 for step in range(10, 91, 2))
@@ -96,6 +96,26 @@ def _silhouettes(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: ND
         if larger > 0:
             out[i - start] = (inside - outside) / larger
     return out
+
+
+def covering_eps(distance: NearPairs | csr_matrix, min_samples: int, share: float,
+                 grid: Sequence[float] = EPS_GRID) -> float:
+    """The smallest ``eps`` that leaves no more images out than a share: as pure as clusters of so many images can be.
+
+    Args:
+        distance: as of :func:`choose_eps`.
+        min_samples: of :func:`dbscan`.
+        share: of the images that are to be in a cluster, 0 to 1.
+        grid: candidates, ascending.
+
+    Returns:
+        One of the candidates; the largest where none is enough.
+    """
+    count = distance.distances.shape[0] if isinstance(distance, NearPairs) else distance.shape[0]
+    for eps in grid:
+        if (dbscan(distance, eps, min_samples) >= 0).sum() >= share * count:
+            return eps
+    return grid[-1]
 
 
 def core_distances(distance: csr_matrix, min_samples: int) -> NDArray[np.float64]:

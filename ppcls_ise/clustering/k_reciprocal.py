@@ -106,13 +106,15 @@ class KReciprocalDBSCAN(Clustering):
 
     @staticmethod
     def by_density(distances: Callable[[float], NearPairs], eps: float | str, min_samples: int, key: str,
-                   kept: Mapping[str, float], doubt: float = 0.0) -> Clusters:
+                   kept: Mapping[str, float], choose: Callable[[NearPairs, int], float] = choose_eps,
+                   doubt: float = 0.0) -> Clusters:
         """DBSCAN, with an eps that is chosen where it is ``auto``.
 
         Args:
             distances: from the largest distance that is wanted to the near pairs.
             eps, min_samples: as of the class; ``key``: what the former is called in the ``Cluster`` block.
             kept: of the clustering before.
+            choose: from near pairs and ``min_samples`` to eps.
             doubt: above 0, what the coarse clusters' eps is larger by.
         """
         lines: list[str] = []
@@ -122,7 +124,7 @@ class KReciprocalDBSCAN(Clustering):
             near = distances(EPS_GRID[-1] if radius is None else radius + doubt)
         if radius is None:
             with timed(seconds, "eps"):
-                radius = choose_eps(near, min_samples)
+                radius = choose(near, min_samples)
             lines.append(f"Cluster.{key} auto: {radius}, kept from now on")
         with timed(seconds, "dbscan"):
             labels = dbscan(near, radius, min_samples)

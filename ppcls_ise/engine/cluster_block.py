@@ -72,9 +72,13 @@ def _own_keys(block: dict | None) -> ClusterBlock:
 
 def _keys_of_others(kind: type[Clustering]) -> dict[str, str]:
     """What to say of a key that another clustering has: it has come from a base, where this one was chosen."""
-    return {key: f"it is one of {name}, not of {kind.__name__}; where it comes from a base, replace the whole block: "
-                 "_delete_: True in it, or -o \"Cluster={'name': ...}\""
-            for name, other in CLUSTERINGS.items() for key in keys_of(other) if key not in keys_of(kind)}
+    owners: dict[str, list[str]] = {}
+    for name, other in CLUSTERINGS.items():
+        for key in keys_of(other):
+            owners.setdefault(key, []).append(name)
+    return {key: f"it is one of {' and '.join(names)}, not of {kind.__name__}; where it comes from a base, replace the "
+                 "whole block: _delete_: True in it, or -o \"Cluster={'name': ...}\""
+            for key, names in owners.items() if key not in keys_of(kind)}
 
 
 def _find(name: str) -> type[Clustering]:

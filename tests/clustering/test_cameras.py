@@ -253,6 +253,18 @@ def test_clusters_of_one_camera_are_left_out():
     assert spanning_cameras([], []).tolist() == []
 
 
+def test_eps_covers_a_share_of_the_images():
+    x, _, cameras = people(10, noise=0.8, dim=12)
+    found = CrossCameraDBSCAN(**PLAIN)(x, cameras)
+    eps = found.kept["eps"]
+    assert 0.6 <= (found.labels >= 0).mean() < 0.8 and found.figures["eps"] == eps
+    assert found.lines[0] == f"Cluster.camera_eps auto: {eps}, kept from now on"
+    smaller = CrossCameraDBSCAN(**PLAIN, camera_eps=eps - 0.02)(x, cameras)
+    assert (smaller.labels >= 0).mean() < 0.6
+    again = CrossCameraDBSCAN(**PLAIN)(x, cameras, kept={"eps": 0.3})
+    assert again.figures["eps"] == 0.3 and again.kept == {"eps": 0.3}
+
+
 @pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_doubt": 1.0}, {"camera_k1": 0}, {"camera_min_samples": 0}])
 def test_values_out_of_range_are_errors(keys):
     with pytest.raises(ISEError, match=next(iter(keys))):

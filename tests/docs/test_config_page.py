@@ -8,7 +8,7 @@ import typing
 
 import pytest
 
-from ppcls_ise.clustering import KReciprocalDBSCAN
+from ppcls_ise.clustering import CameraJaccardDBSCAN, CrossCameraDBSCAN, KReciprocalDBSCAN
 from ppcls_ise.config import blocks, load_config
 from ppcls_ise.config.fields import defaults_of
 from ppcls_ise.engine.cluster_block import ClusterBlock
@@ -24,7 +24,7 @@ ROWS, TYPES = {key: default for key, _, default in FOUND}, {key: kind for key, k
 DATASET, OPS = "DataLoader.*.dataset.", "transform_ops."
 #: Prefix of keys on the page -> the blocks they are of.
 KINDS = {
-    "Global.": [blocks.GlobalBlock], "Cluster.": [ClusterBlock, KReciprocalDBSCAN],
+    "Global.": [blocks.GlobalBlock], "Cluster.": [ClusterBlock, KReciprocalDBSCAN, CrossCameraDBSCAN, CameraJaccardDBSCAN],
     "Arch.": [blocks.ArchBlock], "Arch.Backbone.": [blocks.BackboneBlock], "Arch.Head.": [blocks.HeadBlock],
     "Arch.BackboneStopLayer.": [blocks.StopLayerBlock], "Arch.Pooling.": [blocks.PoolingBlock],
     "Arch.Neck.": [blocks.NeckBlock],

@@ -69,8 +69,8 @@ def test_settings_reach_the_search(cluster, monkeypatch):
     seen = []
 
     class Spy(paddle_scan.PaddleScan):
-        def __init__(self, x, block_size, half):
-            super().__init__(x, block_size, half)
+        def __init__(self, x, block_size, half, *groups):
+            super().__init__(x, block_size, half, *groups)
             self.seen = type(x), block_size, half
 
         def ranked(self, rows, found, near, k):
