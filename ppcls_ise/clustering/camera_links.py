@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from .. import onednn
 
-__all__ = ["BestMatches", "Joins", "best_matches", "join_clusters", "linked_cameras", "mutual_counts"]
+__all__ = ["BestMatches", "Joins", "best_matches", "beyond_expectation", "join_clusters", "linked_cameras",
+           "mutual_counts"]
+
+#: Mutual best matches that say something.
+LEAST = 5
+#: Share of a camera's largest count that a pair needs to be among its best.
+AMONG_BEST = 0.7
 
 
 class BestMatches(NamedTuple):
@@ -16,6 +22,8 @@ class BestMatches(NamedTuple):
 
     clusters: NDArray[np.int64]  #: [K, C], the most similar cluster of camera c; -1 in the own camera or an empty one
     similarity: NDArray[np.float32]  #: [K, C], its cosine; -inf likewise
+    standardized: NDArray[np.float32]  #: [K, C], the same less the mean of all pairs of the two cameras, over their
+    #: standard deviation: without what makes the pictures of two cameras alike whoever is on them
 
 
 class Joins(NamedTuple):
@@ -36,47 +44,73 @@ def best_matches(means: NDArray[np.float32], cameras: NDArray[np.int64], count: 
     """
     members = [np.flatnonzero(cameras == camera) for camera in range(count)]
     found = np.full((len(means), count), -1, np.int64)
-    similarity = np.full((len(means), count), -np.inf, np.float32)
+    similarity, standardized = (np.full((len(means), count), -np.inf, np.float32) for _ in range(2))
     for first in range(count):
         for second in range(first + 1, count):
             rows, columns = members[first], members[second]
             if not len(rows) or not len(columns):
                 continue
             block = onednn.products(means[rows], means[columns])
+            mean, deviation = block.mean(dtype=np.float64), max(block.std(dtype=np.float64), 1e-12)
             for own, others, camera, cosines in ((rows, columns, second, block), (columns, rows, first, block.T)):
                 best = cosines.argmax(axis=1)
                 found[own, camera] = others[best]
                 similarity[own, camera] = cosines[np.arange(len(own)), best]
-    return BestMatches(found, similarity)
+                standardized[own, camera] = (similarity[own, camera] - mean) / deviation
+    return BestMatches(found, similarity, standardized)
 
 
-def mutual_counts(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``[C, C]``: pairs of clusters of two cameras that are each other's most similar cluster of *any* other camera."""
+def mutual_counts(matches: BestMatches, cameras: NDArray[np.int64],
+                  similarity: NDArray[np.float32]) -> NDArray[np.int64]:
+    """``[C, C]``: pairs of clusters of two cameras that are each other's most similar cluster of *any* other camera, by
+    one of the similarities of the matches."""
     count = matches.clusters.shape[1]
     clusters = np.arange(len(cameras))
     counts = np.zeros((count, count), np.int64)
-    partner = matches.clusters[clusters, matches.similarity.argmax(axis=1)]
+    partner = matches.clusters[clusters, similarity.argmax(axis=1)]
     mutual = (partner >= 0) & (partner[partner] == clusters)
     np.add.at(counts, (cameras[mutual], cameras[partner[mutual]]), 1)
     return counts
 
 
-def linked_cameras(counts: NDArray[np.int64], least: int = 5) -> NDArray[np.bool_]:
-    """Pairs of cameras with far more mutual best matches than their others predict.
+def linked_cameras(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Pairs of cameras that see the same persons, by their :func:`mutual_counts`.
 
-    Where cameras g and h shared persons with each other no more than with the others, their matches would be
-    ``a_g a_h / T``: a the matches of each with cameras other than the two, T those among these others.
+    Cameras of one style have many matches whoever they see, so two counts decide. By the standardized similarity, which
+    knows no style, the pair has to be among the best of both its cameras: at least :data:`AMONG_BEST` of the largest
+    count of either, where one has as many as :data:`LEAST` at all. And the matches have to be many: :data:`LEAST` by the
+    standardized similarity, or more by the plain one than the cameras' matches with others predict.
+
+    Args:
+        matches: of :func:`best_matches`.
+        cameras: ``[K]`` int, the camera of each cluster, -1 where it is not known.
+
+    Returns:
+        ``[C, C]`` bool, symmetric.
+    """
+    counts = mutual_counts(matches, cameras, matches.standardized)
+    largest = counts.max(axis=1, initial=0)
+    among_best = (largest < LEAST) | (counts >= AMONG_BEST * largest)
+    many = (counts >= LEAST) | beyond_expectation(mutual_counts(matches, cameras, matches.similarity))
+    return among_best & among_best.T & many
+
+
+def beyond_expectation(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where two cameras have far more matches than those with other cameras predict.
+
+    Did cameras g and h share persons with each other no more than with the others, they would have ``a_g a_h / T``
+    matches: a those of each with cameras other than the two, T those among these others. Twice as many are wanted,
+    :data:`LEAST`, and a quarter of all matches of the smaller camera.
 
     Args:
         counts: ``[C, C]`` of :func:`mutual_counts`.
-        least: matches that a linked pair has at least.
     """
     totals = counts.sum(axis=1)
     others = totals[:, None] - counts
     rest = counts.sum() - 2 * (totals[:, None] + totals[None, :] - counts)
     expected = others * others.T / np.maximum(rest, 1)
     smaller = np.minimum(totals[:, None], totals[None, :])
-    return (counts >= least) & (counts >= 2 * expected) & (counts >= smaller / 4)
+    return (counts >= LEAST) & (counts >= 2 * expected) & (counts >= smaller / 4)
 
 
 def join_clusters(matches: BestMatches, cameras: NDArray[np.int64], linked: NDArray[np.bool_]) -> Joins:

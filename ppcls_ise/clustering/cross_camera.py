@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ISEError, some
-from .camera_links import best_matches, join_clusters, linked_cameras, mutual_counts
+from .camera_links import best_matches, join_clusters, linked_cameras
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
 from .distance import NearPairs
@@ -93,7 +93,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         camera_of = np.full(len(means), -1)
         camera_of[within.labels[inside]] = codes[inside]
         matches = best_matches(means, camera_of, len(ids))
-        linked = linked_cameras(mutual_counts(matches, camera_of))
+        linked = linked_cameras(matches, camera_of)
         joins = join_clusters(matches, camera_of, linked)
         labels = np.full(len(features), -1)
         labels[inside] = joins.labels[within.labels[inside]]

@@ -14,7 +14,13 @@ from ppcls_ise.clustering import (
     standardized_by_camera,
 )
 from ppcls_ise.clustering.camera_jaccard import camera_jaccard_pairs
-from ppcls_ise.clustering.camera_links import best_matches, join_clusters, linked_cameras, mutual_counts
+from ppcls_ise.clustering.camera_links import (
+    best_matches,
+    beyond_expectation,
+    join_clusters,
+    linked_cameras,
+    mutual_counts,
+)
 from ppcls_ise.clustering.cameras import known_cameras, spanning_cameras
 from ppcls_ise.clustering.search.groups import group_neighbours
 from ppcls_ise.errors import ISEError
@@ -58,21 +64,29 @@ def two_stages(x, cameras, eps, min_samples, k1, k2):
     of = np.array([camera for camera, _ in members])
     ids = sorted(set(of.tolist()))
 
-    def best(cluster, allowed):
+    def best(cluster, allowed, likeness=cosine):
         return max((other for other in range(len(members)) if of[other] in allowed and of[other] != of[cluster]),
-                   key=lambda other: cosine[cluster, other])
+                   key=lambda other: likeness[cluster, other])
 
-    counts = {(g, h): 0 for g in ids for h in ids}
-    for cluster in range(len(members)):
-        partner = best(cluster, ids)
-        counts[of[cluster], of[partner]] += best(partner, ids) == cluster
+    scaled = cosine.copy()
+    for g in ids:
+        for h in ids:
+            block = np.ix_(of == g, of == h)
+            scaled[block] = (cosine[block] - cosine[block].mean()) / cosine[block].std()
+    counts, plain = ({(g, h): 0 for g in ids for h in ids} for _ in range(2))
+    for found, likeness in ((counts, scaled), (plain, cosine)):
+        for cluster in range(len(members)):
+            partner = best(cluster, ids, likeness)
+            found[of[cluster], of[partner]] += best(partner, ids, likeness) == cluster
     linked = set()
     for g in ids:
         for h in ids:
-            a_g, a_h = (sum(counts[one, k] for k in ids if k not in (g, h)) for one in (g, h))
-            rest = sum(counts[k, m] for k in ids for m in ids if not {k, m} & {g, h})
-            smaller = min(sum(counts[one, k] for k in ids) for one in (g, h))
-            if g != h and counts[g, h] >= max(5, 2 * a_g * a_h / max(rest, 1), smaller / 4):
+            a_g, a_h = (sum(plain[one, k] for k in ids if k not in (g, h)) for one in (g, h))
+            rest = sum(plain[k, m] for k in ids for m in ids if not {k, m} & {g, h})
+            smaller = min(sum(plain[one, k] for k in ids) for one in (g, h))
+            many = counts[g, h] >= 5 or plain[g, h] >= max(5, 2 * a_g * a_h / max(rest, 1), smaller / 4)
+            largest = [max(counts[one, k] for k in ids) for one in (g, h)]
+            if g != h and many and all(most < 5 or counts[g, h] >= 0.7 * most for most in largest):
                 linked.add((g, h))
     joins = [(cosine[a, b], a, b) for a in range(len(members)) for b in range(a) if (of[a], of[b]) in linked
              and best(a, [of[b]]) == b and best(b, [of[a]]) == a]
@@ -189,8 +203,8 @@ def test_coarse_clusters_hold_the_clusters_of_a_larger_eps():
 
 def test_links_are_where_matches_are_more_than_the_others_predict():
     pairs = np.array([[0, 30, 1, 0], [30, 0, 0, 2], [1, 0, 0, 12], [0, 2, 12, 0]])
-    assert np.argwhere(np.triu(linked_cameras(pairs))).tolist() == [[0, 1], [2, 3]]
-    assert not linked_cameras(np.zeros((3, 3), int)).any()
+    assert np.argwhere(np.triu(beyond_expectation(pairs))).tolist() == [[0, 1], [2, 3]]
+    assert not beyond_expectation(np.zeros((3, 3), int)).any()
 
 
 def test_clusters_of_no_known_camera_stay_by_themselves():
@@ -253,6 +267,18 @@ def test_clusters_of_one_camera_are_left_out():
     assert spanning_cameras([], []).tolist() == []
 
 
+def test_cameras_of_one_style_are_not_linked_for_that():
+    # 0 sees whom 1 sees, and 2 whom 3 sees; but 0 and 2 have one style, 1 and 3 another.
+    x, _, cameras = people(11, people=60, pairs=[(0, 1), (2, 3)], style=0.2, noise=0.25)
+    styles = 1.2 * np.random.default_rng(0).normal(size=(2, 24)) / 24 ** 0.5
+    x = x + styles[cameras % 2].astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    means = np.stack([x[cameras == camera].mean(axis=0) for camera in range(4)])
+    assert means[0] @ means[2] > means[0] @ means[1] + 0.2  # style is what is most alike
+    found = CrossCameraDBSCAN(**PLAIN)(x, cameras)
+    assert found.linked.astype(int).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+
+
 def test_eps_covers_a_share_of_the_images():
     x, _, cameras = people(10, noise=0.8, dim=12)
     found = CrossCameraDBSCAN(**PLAIN)(x, cameras)
@@ -277,4 +303,4 @@ def test_values_out_of_range_are_errors(keys):
 
 def test_mutual_counts_need_a_partner():
     matches = best_matches(np.eye(3, dtype=np.float32), np.array([0, 0, -1]), 2)
-    assert not mutual_counts(matches, np.array([0, 0, -1])).any()
+    assert not mutual_counts(matches, np.array([0, 0, -1]), matches.similarity).any()
