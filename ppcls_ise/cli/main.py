@@ -13,7 +13,7 @@ __all__ = ["COMMANDS", "command", "main"]
 
 #: In the order in which a user meets them.
 COMMANDS = ("demo", "synthetic", "config", "check-data", "train", "eval", "visualize", "cluster-report",
-            "convert-weights", "export", "predict", "gallery", "search", "serve")
+            "convert-weights", "mix-weights", "export", "predict", "gallery", "search", "serve")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from tests.helpers import ROOT
 SHIMS = {"tools/train.py": "train", "tools/eval.py": "eval", "tools/export_model.py": "export",
          "tools/check_data.py": "check-data", "tools/visualize.py": "visualize", "tools/demo.py": "demo",
          "tools/cluster_report.py": "cluster-report", "tools/convert_weights.py": "convert-weights",
+         "tools/mix_weights.py": "mix-weights",
          "tools/make_synthetic.py": "synthetic", "deploy/python/predict_rec.py": "predict",
          "deploy/python/build_gallery.py": "gallery", "deploy/python/search.py": "search",
          "deploy/serving/serve.py": "serve"}

@@ -1,0 +1,92 @@
+"""Training that tells cameras apart, and what becomes of it where there are none."""
+import pathlib
+
+import numpy as np
+import paddle
+import pytest
+
+from ppcls_ise.engine import run_of
+from ppcls_ise.engine.averaging import WeightAverage
+from ppcls_ise.engine.cameras import needs_cameras
+from tests.training import CAMERAS, cluster_hook
+
+ONE_CAMERA = r"DataLoader.Train.dataset.pattern=(?P<pid>\d+)_c\d+s\d+_\d+_0(?P<camid>1)"
+NO_CAMERA = r"DataLoader.Train.dataset.pattern=(?P<pid>\d+)_c"
+
+
+def parameters(engine):
+    return {name: value.numpy() for name, value in engine.model.state_dict().items()}
+
+
+def saved(engine):
+    stem = next(pathlib.Path(engine.output_dir).rglob("latest.pdparams"))
+    return {name: np.asarray(value) for name, value in paddle.load(str(stem)).items()}
+
+
+def test_cameras_reach_head_and_losses(train, losses):
+    engine, lines = train(*CAMERAS)
+    assert all("CameraProxyLoss" in dict(step) and float(dict(step)["CameraProxyLoss"]) > 0 for step in losses(lines))
+    assert sum("clusters within 3 cameras" in line for line in lines) == 2
+    hook, head = cluster_hook(engine), engine.model.head
+    assert hook.proxies.cameras.max() == 2 and len(head.proxies.labels) == len(hook.proxies.labels)
+    assert not any("[Cameras]" in line for line in lines)
+
+
+@pytest.mark.parametrize("pattern", [ONE_CAMERA, NO_CAMERA])
+def test_without_cameras_the_result_is_that_of_plain_ise(train, pattern):
+    plain = ["Loss.Train=[{'ClusterContrastLoss':{'weight':1.0,'temperature':0.1}},{'LabelPreservingLoss':{'weight':0.1}}]"]
+    expected, _ = train(*plain, pattern, name="plain")
+    found, lines = train(*CAMERAS, pattern, name="cameras")
+    for name, value in parameters(expected).items():
+        assert np.array_equal(parameters(found)[name], value), name
+    for name, value in saved(expected).items():
+        assert np.array_equal(saved(found)[name], value), name
+    line, = [line for line in lines if "[Cameras]" in line]
+    assert all(name in line for name in ("CrossCameraDBSCAN", "same_camera", "CameraProxyLoss", "ema_decay auto"))
+
+
+def test_the_average_is_evaluated_and_saved_and_training_goes_on_without_it(train):
+    plain, _ = train(name="plain")
+    engine, _ = train("Global.ema_decay=0.9", "Global.anchor=0.5", name="average")
+    hook = run_of(engine.model).hook(WeightAverage)
+    raw, average, start = (({name: tensor.numpy() for name, tensor in tensors.items()})
+                           for tensors in (hook.weights, hook.average, hook.start))
+    for name in raw:
+        np.testing.assert_allclose(saved(engine)[name], start[name] + 0.5 * (average[name] - start[name]), atol=1e-6)
+    state = dict(np.load(next(pathlib.Path(engine.output_dir).rglob("latest.ise.npz"))))
+    assert all(np.array_equal(state[f"raw.{name}"], raw[name]) for name in raw)
+    # Features for clustering are the average's, so that only the first epoch is that of a training without it.
+    first, second = (np.load(pathlib.Path(one.output_dir) / "pseudo_labels/epoch_1.npz")["labels"]
+                     for one in (plain, engine))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_average_is_what_its_formula_says(train):
+    engine, _ = train("Global.epochs=1", "Global.ema_decay=0.5", name="average")
+    hook = run_of(engine.model).hook(WeightAverage)
+    expected = {name: tensor.numpy().astype(np.float64) for name, tensor in hook.average.items()}
+    for _ in range(3):
+        for tensor in hook.weights.values():
+            tensor.set_value(tensor + 0.25)
+        hook.after_step()
+        for name, tensor in hook.weights.items():
+            expected[name] = 0.5 * expected[name] + 0.5 * tensor.numpy()
+    for name, value in expected.items():
+        np.testing.assert_allclose(hook.average[name].numpy(), value, atol=1e-5)
+    raw = {name: tensor.numpy() for name, tensor in hook.weights.items()}
+    with hook.applied():
+        assert all(np.array_equal(tensor.numpy(), hook.average[name].numpy()) for name, tensor in hook.weights.items())
+    assert all(np.array_equal(tensor.numpy(), raw[name]) for name, tensor in hook.weights.items())
+
+
+def test_everything_that_needs_cameras_is_named():
+    config = {"Global": {"ema_decay": "auto"}, "Arch": {"Head": {"negatives": "same_camera"}},
+              "Cluster": {"name": "CameraJaccardDBSCAN", "camera_norm": True, "drop_single_camera": True},
+              "Loss": {"Train": [{"ClusterContrastLoss": {"weight": 1.0, "camera_entropy": True}},
+                                 {"CameraProxyLoss": {"weight": 0.5}}]}}
+    assert needs_cameras(config) == [
+        "Cluster.name CameraJaccardDBSCAN", "Cluster.camera_norm", "Cluster.drop_single_camera",
+        "Arch.Head.negatives same_camera", "ClusterContrastLoss.camera_entropy", "CameraProxyLoss",
+        "Global.ema_decay auto"]
+    plain = {"Global": {"ema_decay": 0.9}, "Arch": {}, "Loss": {"Train": [{"ClusterContrastLoss": {"weight": 1.0}}]}}
+    assert needs_cameras(plain) == []
