@@ -37,6 +37,7 @@ def test_labels_are_those_of_one_process_and_errors_reach_all(tmp_path, processe
     assert result.returncode == 0, result.stdout + result.stderr
     one = worker_clustering.results(x, str(tmp_path / "one.npz"))
     assert one["exact labels"].max() > 50 and one["cameras labels"].max() > 50 and one["cameras joins"] > 50
+    assert all(one[f"{name}DBSCAN exact labels"].max() > 50 for name in ("CrossCamera", "CameraJaccard"))
     for rank in range(processes):
         found = np.load(tmp_path / f"rank_{rank}.npz")
         for key, value in one.items():

@@ -23,7 +23,8 @@ def cluster(x, record, clustering, cameras=None):
     """Labels, centroids, and all numbers, as a dict of arrays."""
     names = [f"{row}.jpg" for row in range(len(x))]
     found = cluster_images(paddle.to_tensor(x), cameras, names, clustering, {}, record, "[Cluster]", {})
-    return {"labels": found.labels, "centroids": found.centroids, **found.figures, **found.kept}
+    return {"labels": found.labels, "centroids": found.centroids, **found.figures, **found.kept,
+            **{f"proxies {name}": array for name, array in found.proxies._asdict().items()}}
 
 
 def results(x, record):
@@ -31,6 +32,9 @@ def results(x, record):
     blocks = {search: {"eps": "auto", "search": search, "block_size": 300}
               for search in ("exact", "faiss", "paddle", "ivf")}
     blocks["half"] = {**blocks["paddle"], "half": True}
+    for search in ("exact", "paddle"):
+        for name in ("CrossCameraDBSCAN", "CameraJaccardDBSCAN"):
+            blocks[f"{name} {search}"] = {"name": name, "search": search, "block_size": 300}
     blocks["cameras"], cameras = {"name": BY_CAMERA}, np.arange(len(x)) % 3
     return {f"{kind} {name}": value for kind, block in blocks.items()
             for name, value in cluster(x, record, clustering_of(block)[0], cameras).items()}
