@@ -12,7 +12,7 @@ __all__ = ["BestMatches", "Joins", "best_matches", "beyond_expectation", "join_c
            "mutual_counts"]
 
 #: Mutual best matches that say something.
-LEAST = 5
+LEAST, MANY = 5, 10
 #: Share of a camera's largest count that a pair needs to be among its best.
 AMONG_BEST = 0.7
 
@@ -77,9 +77,10 @@ def linked_cameras(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[
     """Pairs of cameras that see the same persons, by their :func:`mutual_counts`.
 
     Cameras of one style have many matches whoever they see, so two counts decide. By the standardized similarity, which
-    knows no style, the pair has to be among the best of both its cameras: at least :data:`AMONG_BEST` of the largest
-    count of either, where one has as many as :data:`LEAST` at all. And the matches have to be many: :data:`LEAST` by the
-    standardized similarity, or more by the plain one than the cameras' matches with others predict.
+    knows no style, a pair is linked that has :data:`LEAST` matches and is among the best of both its cameras: at least
+    :data:`AMONG_BEST` of the largest count of either. By the plain one a pair is that has more than the cameras' matches
+    with others predict, unless the first count speaks against it: one of the cameras has :data:`MANY` matches with
+    another, and the pair is not among its best.
 
     Args:
         matches: of :func:`best_matches`.
@@ -90,9 +91,10 @@ def linked_cameras(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[
     """
     counts = mutual_counts(matches, cameras, matches.standardized)
     largest = counts.max(axis=1, initial=0)
-    among_best = (largest < LEAST) | (counts >= AMONG_BEST * largest)
-    many = (counts >= LEAST) | beyond_expectation(mutual_counts(matches, cameras, matches.similarity))
-    return among_best & among_best.T & many
+    among_best = counts >= AMONG_BEST * largest
+    against = ~among_best & (largest >= MANY)
+    return ((counts >= LEAST) & among_best & among_best.T
+            | beyond_expectation(mutual_counts(matches, cameras, matches.similarity)) & ~against & ~against.T)
 
 
 def beyond_expectation(counts: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ class CameraProxyLoss(nn.Layer):
     """L_cam over the actual rows of the global batch: nearer to what other cameras saw of the same cluster, and of the
     clusters most like it.
 
-    In PaddleClas's config: ``Loss: {Train: [..., - CameraProxyLoss: {weight: 0.5}]}``. Where no camera is known, or
+    In PaddleClas's config: ``Loss: {Train: [..., - CameraProxyLoss: {weight: 1.0}]}``. Where no camera is known, or
     only one, it is 0.
 
     Args:
