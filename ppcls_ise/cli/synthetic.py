@@ -16,8 +16,8 @@ __all__ = ["main", "parser"]
 #: Fields of SyntheticSet.
 NUMBERS = {"identities": "persons to train on", "test_identities": "other persons, in query and gallery",
            "images_per_identity": "training or gallery images of a person", "cameras": "cameras, 2 to 9",
-           "seed": "the same seed gives the same bytes", "height": "of an image, in pixels",
-           "width": "of an image, in pixels"}
+           "camera_groups": "groups of cameras that share no person", "seed": "the same seed gives the same bytes",
+           "height": "of an image, in pixels", "width": "of an image, in pixels"}
 
 
 def parser() -> argparse.ArgumentParser:

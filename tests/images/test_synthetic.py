@@ -1,3 +1,4 @@
+import hashlib
 import re
 import subprocess
 import sys
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 
 from ppcls_ise.cli import synthetic as tool
-from ppcls_ise.images.synthetic import SyntheticConfig, make_synthetic, writing
+from ppcls_ise.config.fields import read_block
+from ppcls_ise.errors import ISEError
+from ppcls_ise.images.synthetic import SyntheticConfig, SyntheticSet, make_synthetic, writing
 from ppcls_ise.images.synthetic.camera import make_camera
+from ppcls_ise.images.synthetic.shots import GALLERY, QUERY, TRAIN, plan
 
 REPO = Path(__file__).resolve().parents[2]
 FOLDERS = ("bounding_box_train", "query", "bounding_box_test")
@@ -83,6 +87,68 @@ def test_other_seed_other_images(made, tmp_path):
     make_synthetic(tmp_path / "other", **{**SMALL, "seed": 4})
     ours, theirs = set(contents(root).values()), set(contents(tmp_path / "other").values())
     assert not ours & theirs
+
+
+def test_plan_of_the_defaults_is_that_of_before():
+    # The plan, not the pixels: some of these differ between versions of OpenCV.
+    digest = hashlib.sha256(repr([tuple(shot) for shot in plan(SyntheticSet())]).encode()).hexdigest()
+    assert digest == "36c41e17fd7fa70b0a76c07920562402724a2854ec54d3b14f99e7e6e188b56f"
+
+
+def test_one_group_of_cameras_is_as_before_there_were_groups(made, tmp_path):
+    root, manifest = made
+    assert "camera_groups" not in manifest["parameters"]
+    make_synthetic(tmp_path / "one", **SMALL, camera_groups=1)
+    assert contents(tmp_path / "one") == contents(root)
+
+
+@pytest.mark.parametrize("cameras, groups", [(4, [(1, 2), (3, 4)]), (6, [(1, 2), (3, 4), (5, 6)]),
+                                             (7, [(1, 2, 3), (4, 5), (6, 7)]), (9, [(1, 2, 3, 4, 5), (6, 7, 8, 9)])])
+def test_groups_of_cameras_share_no_person(cameras, groups):
+    what = SyntheticSet(identities=50, test_identities=31, cameras=cameras, camera_groups=len(groups))
+    seen = defaultdict(lambda: defaultdict(set))
+    for shot in plan(what):
+        seen[shot.folder if shot.pid > 0 else shot.pid][shot.who].add(shot.camera)
+    home = {camera: group for group in groups for camera in group}
+    for folder in (TRAIN, QUERY, GALLERY, -1):
+        for found in seen[folder].values():
+            assert len({home[camera] for camera in found}) == 1
+    for folder in (TRAIN, QUERY, GALLERY):
+        persons = [[who for who, found in seen[folder].items() if found <= set(group)] for group in groups]
+        shares = [len(part) for part in persons]
+        assert max(shares) - min(shares) <= 1 and sum(shares) == len(seen[folder])
+        assert all(len(found) >= 2 for found in seen[folder].values())
+        assert all(set().union(*(seen[folder][who] for who in part)) == set(group)
+                   for part, group in zip(persons, groups)), "every camera is in use"
+    assert seen[QUERY] == seen[GALLERY]
+    for who, found in seen[-1].items():
+        assert {home[camera] for camera in found} == {home[camera] for camera in seen[GALLERY][who]}
+
+
+def test_set_with_groups_of_cameras(tmp_path):
+    ungrouped = {**SMALL, "cameras": 4}
+    grouped = {**ungrouped, "camera_groups": 2}
+    manifest = make_synthetic(tmp_path / "set", **grouped)
+    assert manifest["parameters"]["camera_groups"] == 2 and make_synthetic(tmp_path / "set", **grouped) == manifest
+    for folder in FOLDERS:
+        for pid, camera in keys(tmp_path / "set", folder):
+            assert pid < 1 or (camera <= 2) == (pid % 2 == 1)
+    with pytest.raises(FileExistsError, match="camera_groups is 2, wanted 1"):
+        make_synthetic(tmp_path / "set", **ungrouped)
+    make_synthetic(tmp_path / "one", **ungrouped)
+    with pytest.raises(FileExistsError, match="camera_groups is 1, wanted 2"):
+        make_synthetic(tmp_path / "one", **grouped)
+
+
+@pytest.mark.parametrize("cameras, groups, message", [
+    (6, 4, "at most 3, so that each has two of the 6 cameras, but is 4"), (3, 2, "at most 1"),
+    (6, 0, "at least 1, but is 0")])
+def test_bad_groups_of_cameras_are_named(tmp_path, capsys, cameras, groups, message):
+    with pytest.raises(ISEError, match=rf"Synthetic\.camera_groups must be {message}"):
+        read_block(SyntheticSet, {"cameras": cameras, "camera_groups": groups}, "Synthetic")
+    command = ["--root", str(tmp_path / "set"), "--cameras", str(cameras), "--camera-groups", str(groups)]
+    assert tool.main(command) == 1 and f"camera_groups must be {message}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_complete_set_is_kept(made, monkeypatch):

@@ -14,8 +14,10 @@ class SyntheticSet:
         identities: persons of the training folder, with pids 1 .. identities.
         test_identities: other persons, of the query and gallery folders, with the next pids.
         images_per_identity: training images of a person, or gallery images of a test person. Each person is seen by 2
-            to 4 cameras.
+            to 4 cameras, all of one group.
         cameras: 2 .. 9, since Market's names have one digit for the camera.
+        camera_groups: groups of consecutive cameras, as equal as possible, that share no person; persons are dealt out
+            to them in turn. A group has at least two cameras.
         seed: any integer >= 0.
         height, width: size of an image in pixels.
 
@@ -27,17 +29,22 @@ class SyntheticSet:
     test_identities: int = 60
     images_per_identity: int = 12
     cameras: int = 6
+    camera_groups: int = 1
     seed: int = 0
     height: int = 128
     width: int = 64
 
     def __post_init__(self) -> None:
-        least = dict(identities=1, test_identities=1, images_per_identity=2, cameras=2, seed=0, height=32, width=16)
+        least = dict(identities=1, test_identities=1, images_per_identity=2, cameras=2, camera_groups=1, seed=0,
+                     height=32, width=16)
         for key, bound in least.items():
             if getattr(self, key) < bound:
                 raise ValueError(f"{key} must be at least {bound}, but is {getattr(self, key)}")
         if self.cameras > 9:
             raise ValueError(f"cameras must be at most 9 (Market-1501 names have one digit), but is {self.cameras}")
+        if 2 * self.camera_groups > self.cameras:
+            raise ValueError(f"camera_groups must be at most {self.cameras // 2}, so that each has two of the "
+                             f"{self.cameras} cameras, but is {self.camera_groups}")
         if self.identities + self.test_identities > 9999:
             raise ValueError("identities + test_identities must be at most 9999 (Market-1501 names have four digits)")
 

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .settings import SyntheticSet
 
@@ -44,10 +45,12 @@ def stream(*key: int) -> np.random.Generator:
 
 def plan(what: SyntheticSet) -> Iterator[Shot]:
     """The images of a set. A person passes each of its cameras once, as one track."""
+    groups = np.array_split(np.arange(1, what.cameras + 1), what.camera_groups)
     last = what.identities + what.test_identities
     for pid in range(1, last + 1):
         rng = stream(what.seed, Stream.PLAN, pid)
-        seen = np.sort(rng.permutation(what.cameras)[:rng.integers(2, min(4, what.cameras) + 1)]) + 1
+        cameras = _group_of(pid, groups)
+        seen = cameras[np.sort(rng.permutation(len(cameras))[:rng.integers(2, min(4, len(cameras)) + 1)])]
         seen = seen[:what.images_per_identity]
         for i, camera in enumerate(seen.tolist()):
             # Spread evenly; the first cameras take the remainder.
@@ -63,4 +66,10 @@ def plan(what: SyntheticSet) -> Iterator[Shot]:
         yield Shot(GALLERY, 0, int(rng.integers(1, what.cameras + 1)), 1, 100 * i + 1, 1, 10000 + i)
     for i in range(max(2, extra // 6)):  # poor boxes of test persons, which the protocol ignores
         who = int(rng.integers(what.identities + 1, last + 1))
-        yield Shot(GALLERY, -1, int(rng.integers(1, what.cameras + 1)), 1, 100 * i + 1, 1, who)
+        cameras = _group_of(who, groups)
+        yield Shot(GALLERY, -1, int(cameras[rng.integers(len(cameras))]), 1, 100 * i + 1, 1, who)
+
+
+def _group_of(who: int, groups: list[NDArray[np.int_]]) -> NDArray[np.int_]:
+    """The cameras that may see a person."""
+    return groups[(who - 1) % len(groups)]

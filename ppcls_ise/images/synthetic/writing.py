@@ -22,6 +22,8 @@ __all__ = ["make_synthetic"]
 
 GENERATOR_VERSION = 2  # part of the manifest: raise it with every change of the pixels
 MANIFEST = "manifest.json"
+#: Parameters that a manifest leaves out where they have this value: sets that were drawn before do not know them.
+UNSAID = {"camera_groups": 1}
 
 
 def make_synthetic(root: str | Path, config: SyntheticConfig | None = None,
@@ -55,8 +57,9 @@ def make_synthetic(root: str | Path, config: SyntheticConfig | None = None,
         raise ValueError(f"palette_size must be at least 2, but is {config.palette_size}")
     shots = list(plan(wanted))
     counts = {folder: sum(shot.folder == folder for shot in shots) for folder in (TRAIN, QUERY, GALLERY)}
+    said = {key: value for key, value in asdict(wanted).items() if UNSAID.get(key) != value}
     manifest = {"generator": "ppcls_ise.images.synthetic", "version": GENERATOR_VERSION,
-                "parameters": {**asdict(wanted), "config": asdict(config)}, "counts": counts}
+                "parameters": {**said, "config": asdict(config)}, "counts": counts}
     root = Path(root).expanduser().resolve()
     if _is_there(root, manifest):
         return manifest
@@ -93,9 +96,10 @@ def _is_there(root: Path, manifest: dict) -> bool:
 def _difference(found: object, wanted: object, key: str = "manifest") -> str:
     """Name the first value in which two manifests differ."""
     if isinstance(found, dict) and isinstance(wanted, dict):
-        for name in wanted:
-            if found.get(name) != wanted[name]:
-                return _difference(found.get(name), wanted[name], name)
+        for name in {**wanted, **found}:
+            theirs, ours = (one.get(name, UNSAID.get(name)) for one in (found, wanted))
+            if theirs != ours:
+                return _difference(theirs, ours, name)
     return f"its {key} is {found!r}, wanted {wanted!r}"
 
 
