@@ -80,7 +80,8 @@ class CameraJaccardDBSCAN(KReciprocalDBSCAN):
         if known is None:
             return super().assign(features, cameras, neighbours, kept)
         sizes = self.intra_k1, self.inter_k1, self.intra_k2, self.inter_k2
-        clusters = self.by_density(lambda most: camera_jaccard_pairs(features, *neighbours, *sizes, most),
+        own, others = neighbours
+        clusters = self.by_density(lambda most: camera_jaccard_pairs(features, own, others, *sizes, max_distance=most),
                                    self.camera_eps, self.camera_min_samples, "camera_eps", kept)
         return self.selected(clusters, known)
 

@@ -78,9 +78,9 @@ def linked_cameras(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[
 
     Cameras of one style have many matches whoever they see, so two counts decide. By the standardized similarity, which
     knows no style, a pair is linked that has :data:`LEAST` matches and is among the best of both its cameras: at least
-    :data:`AMONG_BEST` of the largest count of either. By the plain one a pair is that has more than the cameras' matches
-    with others predict, unless the first count speaks against it: one of the cameras has :data:`MANY` matches with
-    another, and the pair is not among its best.
+    :data:`AMONG_BEST` of the largest count of either. By the plain one a pair is that has more than the cameras'
+    matches with others predict, unless the first count speaks against it: one of the cameras has :data:`MANY` matches
+    with another, and the pair is not among its best.
 
     Args:
         matches: of :func:`best_matches`.
@@ -137,14 +137,14 @@ def join_clusters(matches: BestMatches, cameras: NDArray[np.int64], linked: NDAr
     seen[clusters, cameras] = True
     kept = np.zeros(len(pairs), np.bool_)
     for place, pair in enumerate(pairs):
-        first, second = (_root_of(root, cluster) for cluster in pair)
+        first, second = (_root_of(root, int(cluster)) for cluster in pair)
         if first == second:
             kept[place] = True
         elif not (seen[first] & seen[second]).any():
             root[max(first, second)] = min(first, second)
             seen[min(first, second)] |= seen[max(first, second)]
             kept[place] = True
-    roots = np.array([_root_of(root, cluster) for cluster in clusters], np.int64)
+    roots = np.array([_root_of(root, cluster) for cluster in range(len(clusters))], np.int64)
     return Joins(np.unique(roots, return_inverse=True)[1].reshape(-1), pairs[kept], int((~kept).sum()))
 
 

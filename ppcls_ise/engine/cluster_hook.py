@@ -132,8 +132,8 @@ class ClusterHook(Hook):
 
 def _proxies_of(state: State) -> CameraProxies | None:
     """None in a checkpoint from before there were any, up to the next clustering."""
-    arrays = [state.get(f"{PROXIES}{name}") for name in CameraProxies._fields]
-    return None if any(array is None for array in arrays) else CameraProxies(*arrays)
+    names = [f"{PROXIES}{name}" for name in CameraProxies._fields]
+    return CameraProxies(*(state[name] for name in names)) if all(name in state for name in names) else None
 
 
 def _seed_generators(seed: int) -> None:

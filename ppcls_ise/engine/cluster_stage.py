@@ -82,8 +82,9 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         known = known_cameras(cameras)
         proxies = None if known is None else camera_proxies(host, clusters.labels, camera_codes(known),
                                                               clusters.coarse, clusters.linked)
-        return Clustered(clusters.labels, centroids, *({name: float(value) for name, value in numbers.items()}
-                                                         for numbers in (clusters.kept, clusters.figures)), proxies)
+        kept_now, figures = ({name: float(value) for name, value in numbers.items()}
+                             for numbers in (clusters.kept, clusters.figures))
+        return Clustered(clusters.labels, centroids, kept_now, figures, proxies)
 
     return on_first_process(rest)
 

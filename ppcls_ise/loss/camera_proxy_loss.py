@@ -31,6 +31,7 @@ class CameraProxyLoss(nn.Layer):
         """Args: output of ISEHead. Returns: ``{"CameraProxyLoss": scalar}``."""
         if output["proxies"] is None:
             return {"CameraProxyLoss": paddle.zeros([])}
-        loss = camera_proxy_contrast(output["global_features"], output["labels"], output["cameras"],
-                                     *output["proxies"], self.temperature, self.positives, self.negatives)
+        proxies, labels, cameras, groups, partners = output["proxies"]
+        loss = camera_proxy_contrast(output["global_features"], output["labels"], output["cameras"], proxies, labels,
+                                     cameras, groups, partners, self.temperature, self.positives, self.negatives)
         return {"CameraProxyLoss": loss}

@@ -13,8 +13,8 @@ QUANTILES = {"size_min": 0.0, "size_q25": 0.25, "size_median": 0.5, "size_q75": 
 
 #: Names of all figures of a :func:`cluster_report`, in their order.
 FIGURES = ("clusters", "outliers", *QUANTILES, "ari_to_last", "cross_camera", "cross_camera_images",
-           "cross_camera_kept", "purity", "identities_per_cluster", "mixed", "clusters_per_identity", "split", "ari", "nmi",
-           "recall_same_camera", "recall_cross_camera")
+           "cross_camera_kept", "purity", "identities_per_cluster", "mixed", "clusters_per_identity", "split", "ari",
+           "nmi", "recall_same_camera", "recall_cross_camera")
 
 
 def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: ArrayLike | None = None,

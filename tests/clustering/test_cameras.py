@@ -18,7 +18,6 @@ from ppcls_ise.clustering.camera_links import (
     best_matches,
     beyond_expectation,
     join_clusters,
-    linked_cameras,
     mutual_counts,
 )
 from ppcls_ise.clustering.cameras import known_cameras, spanning_cameras
@@ -150,7 +149,8 @@ def test_camera_jaccard_is_the_definition(sizes):
 @pytest.mark.parametrize("clustering", [
     CrossCameraDBSCAN(**PLAIN), CrossCameraDBSCAN(**PLAIN, search="paddle", block_size=50),
     CrossCameraDBSCAN(**PLAIN, camera_norm=True), CameraJaccardDBSCAN(**PLAIN, drop_single_camera=True),
-    CameraJaccardDBSCAN(**PLAIN, search="paddle", block_size=50), KReciprocalDBSCAN(**PLAIN, camera_norm=True)], ids=str)
+    CameraJaccardDBSCAN(**PLAIN, search="paddle", block_size=50), KReciprocalDBSCAN(**PLAIN, camera_norm=True),
+], ids=str)
 class TestAll:
     def test_any_number_of_shares_gives_the_same(self, clustering):
         x, _, cameras = people(2)
@@ -293,7 +293,8 @@ def test_eps_covers_a_share_of_the_images():
     assert again.figures["eps"] == 0.3 and again.kept == {"eps": 0.3}
 
 
-@pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_doubt": 1.0}, {"camera_k1": 0}, {"camera_min_samples": 0}])
+@pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_doubt": 1.0}, {"camera_k1": 0},
+                                  {"camera_min_samples": 0}])
 def test_values_out_of_range_are_errors(keys):
     with pytest.raises(ISEError, match=next(iter(keys))):
         CrossCameraDBSCAN(**keys)

@@ -132,8 +132,8 @@ def parsed_only(name, arguments, checkpoint, people):
 
 RUNNERS = {"train": with_config, "eval": with_config, "export": with_config, "check-data": with_config,
            "visualize": with_config, "config": with_config, "cluster-report": report_of_runs,
-           **dict.fromkeys(("convert-weights", "mix-weights", "demo", "synthetic", "predict", "gallery", "search", "serve"),
-                           parsed_only)}
+           **dict.fromkeys(("convert-weights", "mix-weights", "demo", "synthetic", "predict", "gallery", "search",
+                            "serve"), parsed_only)}
 
 
 def as_ise(tokens):

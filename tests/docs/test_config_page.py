@@ -24,7 +24,8 @@ ROWS, TYPES = {key: default for key, _, default in FOUND}, {key: kind for key, k
 DATASET, OPS = "DataLoader.*.dataset.", "transform_ops."
 #: Prefix of keys on the page -> the blocks they are of.
 KINDS = {
-    "Global.": [blocks.GlobalBlock], "Cluster.": [ClusterBlock, KReciprocalDBSCAN, CrossCameraDBSCAN, CameraJaccardDBSCAN],
+    "Global.": [blocks.GlobalBlock],
+    "Cluster.": [ClusterBlock, KReciprocalDBSCAN, CrossCameraDBSCAN, CameraJaccardDBSCAN],
     "Arch.": [blocks.ArchBlock], "Arch.Backbone.": [blocks.BackboneBlock], "Arch.Head.": [blocks.HeadBlock],
     "Arch.BackboneStopLayer.": [blocks.StopLayerBlock], "Arch.Pooling.": [blocks.PoolingBlock],
     "Arch.Neck.": [blocks.NeckBlock],

@@ -6,7 +6,7 @@ import paddle
 import pytest
 
 from ppcls_ise.engine import run_of
-from ppcls_ise.engine.averaging import WeightAverage
+from ppcls_ise.engine.averaging import WeightAverage, automatic_decay
 from ppcls_ise.engine.cameras import needs_cameras
 from tests.training import CAMERAS, cluster_hook
 
@@ -34,8 +34,7 @@ def test_cameras_reach_head_and_losses(train, losses):
 
 @pytest.mark.parametrize("pattern", [ONE_CAMERA, NO_CAMERA])
 def test_without_cameras_the_result_is_that_of_plain_ise(train, pattern):
-    plain = ["Loss.Train=[{'ClusterContrastLoss':{'weight':1.0,'temperature':0.1}},{'LabelPreservingLoss':{'weight':0.1}}]"]
-    expected, _ = train(*plain, pattern, name="plain")
+    expected, _ = train(pattern, name="plain")
     found, lines = train(*CAMERAS, pattern, name="cameras")
     for name, value in parameters(expected).items():
         assert np.array_equal(parameters(found)[name], value), name
@@ -77,6 +76,13 @@ def test_the_average_is_what_its_formula_says(train):
     with hook.applied():
         assert all(np.array_equal(tensor.numpy(), hook.average[name].numpy()) for name, tensor in hook.weights.items())
     assert all(np.array_equal(tensor.numpy(), raw[name]) for name, tensor in hook.weights.items())
+
+
+def test_the_decay_fits_the_learning_rate():
+    assert automatic_decay({"learning_rate": 1e-4}) == pytest.approx(0.98)
+    assert automatic_decay(3.5e-4) == pytest.approx(0.93)
+    assert automatic_decay({"learning_rate": 0.1}) == 0.9
+    assert automatic_decay({"name": "Piecewise", "values": [2e-4, 1e-5]}) == pytest.approx(0.96)
 
 
 def test_everything_that_needs_cameras_is_named():

@@ -111,7 +111,7 @@ def test_a_mistake_in_a_file_is_shown_where_it_is_and_the_file_read_again(own):
     ({"name": f"{BY_CAMERA}:ByCamera", "likenes": 1}, "Cluster.likenes is no known key, did you mean likeness"),
     ({"name": f"{BY_CAMERA}:ByCamera", "likeness": 1}, "Cluster.likeness must be above -1 and below 1, not 1"),
     ({"name": f"{BY_CAMERA}:ByCamera", "likeness": "high"}, "Cluster.likeness is a number, not 'high'"),
-    ({"name": f"{BY_CAMERA}:ByCamera", "k1": 9}, "Cluster.k1 .* one of .*KReciprocalDBSCAN.*, not of ByCamera; .*_delete_"),
+    ({"name": f"{BY_CAMERA}:ByCamera", "k1": 9}, "Cluster.k1 .* one of .*KReciprocalDBSCAN.*, not of ByCamera; .*_del"),
 ])
 def test_mistakes_are_named(block, message):
     with pytest.raises(ISEError, match=f"^{message}"):

@@ -7,7 +7,6 @@ import pytest
 from ppcls_ise.clustering.cameras import camera_proxies
 from ppcls_ise.loss import CameraProxyLoss, camera_proxy_contrast
 
-
 LINKED = np.array([[0, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], bool)
 
 
@@ -72,7 +71,8 @@ def test_order_of_rows_and_of_proxies_does_not_matter():
     expected = float(loss_of(features, labels, cameras, proxies))
     rng = np.random.default_rng(0)
     rows, others = rng.permutation(len(features)), rng.permutation(len(proxies.labels))
-    mixed = loss_of(features[rows], labels[rows], cameras[rows], [*(array[others] for array in proxies[:-1]), proxies.partners])
+    mixed = [*(array[others] for array in proxies[:-1]), proxies.partners]
+    mixed = loss_of(features[rows], labels[rows], cameras[rows], mixed)
     assert float(mixed) == pytest.approx(expected, rel=1e-6)
 
 

@@ -49,9 +49,9 @@ def scan_groups(x: Features, groups: NDArray[np.int64], k: int, among: Among, me
     return found[own], near[own]
 
 
-def group_neighbours(x: Features, groups: NDArray[np.int64], k: int, among: Among, rows: slice, method: Method = "exact",
-                     block_size: int = 4096, half: bool = False, scanned: tuple[NDArray[Any], ...] = (),
-                     ) -> NDArray[np.int32]:
+def group_neighbours(x: Features, groups: NDArray[np.int64], k: int, among: Among, rows: slice,
+                     method: Method = "exact", block_size: int = 4096, half: bool = False,
+                     scanned: tuple[NDArray[Any], ...] = ()) -> NDArray[np.int32]:
     """The k nearest rows of the same group, the row itself first; or the k nearest of all other groups.
 
     In the order of :func:`ppcls_ise.clustering.nearest_neighbours`, the same for any device and number of processes.
@@ -75,7 +75,8 @@ def group_neighbours(x: Features, groups: NDArray[np.int64], k: int, among: Amon
     if scanned:
         found, near = merged(*scanned)
     else:
-        found, near = (array[rows] for array in scan_groups(x, groups, k, among, method, block_size, half))
+        found, near = scan_groups(x, groups, k, among, method, block_size, half)
+        found, near = found[rows], near[rows]
     if among == "other":  # the row itself stands before them, as it does among those of its own group
         found = np.concatenate([own[:, None].astype(np.int32), found], axis=1)
         near = np.concatenate([np.zeros((len(own), 1), np.float32), near], axis=1)
@@ -93,4 +94,4 @@ def _taken(x: Features, rows: NDArray[np.int64]) -> Features:
         import paddle
 
         return paddle.gather(x, paddle.to_tensor(rows, place=x.place))
-    return x[rows]
+    return np.asarray(x)[rows]
