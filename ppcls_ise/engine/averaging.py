@@ -88,8 +88,8 @@ class WeightAverage(Hook):
 def automatic_decay(lr: float | dict[str, Any]) -> float:
     """Weight of the old average that fits a learning rate: 0.98 at 1e-4, 0.93 at 3.5e-4, 0.9 at least.
 
-    Adam moves a weight by about the learning rate in a step, so the average of ``1 / (1 - decay)`` steps reaches back as
-    far at any rate.
+    Adam moves a weight by about the learning rate in a step, so the average of ``1 / (1 - decay)`` steps reaches back
+    as far at any rate.
 
     Args:
         lr: ``Optimizer.lr`` of a config; of a schedule the rate that it begins with, or ``values``' first.
