@@ -63,8 +63,19 @@ def degree():
     """delta over 70 epochs of 400 steps."""
     epochs, steps = 70, 400
     curve = [(epoch, interpolation_degree(epoch * steps, epochs * steps)) for epoch in range(epochs + 1)]
-    return line_chart({"delta": curve}).replace("<svg ", '<svg width="540" font-family="system-ui,sans-serif" ', 1
-                                                ).replace(">", ">" + STYLE, 1) + "\n"
+    return styled(line_chart({"delta": curve}))
+
+
+def styled(chart):
+    return chart.replace("<svg ", '<svg width="540" font-family="system-ui,sans-serif" ', 1).replace(
+        ">", ">" + STYLE, 1) + "\n"
+
+
+def cameras():
+    """Market mAP of the runs of seed 1 in docs/cameras.md: their evaluation.csv, and the start."""
+    runs = {"plain ISE": [16.7, 14.1, 13.1, 10.8, 9.1, 9.6, 8.3, 8.6, 9.3, 8.9],
+            "with cameras": [20.3, 21.5, 21.9, 22.7, 22.6, 23.1, 23.1, 23.6, 23.6, 23.5]}
+    return styled(line_chart({name: list(enumerate([19.5, *values])) for name, values in runs.items()}))
 
 
 def box(x, y, width, title, *lines, room=""):
@@ -130,7 +141,7 @@ def architecture():
 
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
-    for draw in (pli, degree, architecture):
+    for draw in (pli, degree, cameras, architecture):
         (folder / f"{draw.__name__}.svg").write_text(draw(), encoding="utf-8")
 
 

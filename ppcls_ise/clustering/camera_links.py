@@ -12,9 +12,9 @@ __all__ = ["BestMatches", "Joins", "best_matches", "beyond_expectation", "join_c
            "mutual_counts"]
 
 #: Mutual best matches that say something.
-LEAST, MANY = 5, 10
+LEAST, MANY = 8, 10
 #: Share of a camera's largest count that a pair needs to be among its best.
-AMONG_BEST = 0.7
+AMONG_BEST = 0.8
 
 
 class BestMatches(NamedTuple):

@@ -83,11 +83,11 @@ def two_stages(x, cameras, eps, min_samples, k1, k2):
             a_g, a_h = (sum(plain[one, k] for k in ids if k not in (g, h)) for one in (g, h))
             rest = sum(plain[k, m] for k in ids for m in ids if not {k, m} & {g, h})
             smaller = min(sum(plain[one, k] for k in ids) for one in (g, h))
-            predicted = plain[g, h] >= max(5, 2 * a_g * a_h / max(rest, 1), smaller / 4)
+            predicted = plain[g, h] >= max(8, 2 * a_g * a_h / max(rest, 1), smaller / 4)
             largest = [max(counts[one, k] for k in ids) for one in (g, h)]
-            best_of_both = all(counts[g, h] >= 0.7 * most for most in largest)
-            contradicted = any(most >= 10 and counts[g, h] < 0.7 * most for most in largest)
-            if g != h and (counts[g, h] >= 5 and best_of_both or predicted and not contradicted):
+            best_of_both = all(counts[g, h] >= 0.8 * most for most in largest)
+            contradicted = any(most >= 10 and counts[g, h] < 0.8 * most for most in largest)
+            if g != h and (counts[g, h] >= 8 and best_of_both or predicted and not contradicted):
                 linked.add((g, h))
     joins = [(cosine[a, b], a, b) for a in range(len(members)) for b in range(a) if (of[a], of[b]) in linked
              and best(a, [of[b]]) == b and best(b, [of[a]]) == a]
