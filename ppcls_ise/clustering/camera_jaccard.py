@@ -14,7 +14,7 @@ from .cameras import known_cameras
 from .clusters import Clusters
 from .distance import NearPairs
 from .features import Features, as_features
-from .k_reciprocal import KReciprocalDBSCAN, check_keys
+from .k_reciprocal import KReciprocalDBSCAN, check_group_search, check_keys
 from .pairs import mirror
 from .reciprocal import encode_sets, mutual_neighbours, pair_distances, without_zero_rows
 from .registry import register_clustering
@@ -49,6 +49,7 @@ class CameraJaccardDBSCAN(KReciprocalDBSCAN):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_group_search(self.search)
         check_keys(self, "camera_eps", "camera_min_samples", "intra_k1", "inter_k1", "intra_k2")
         if self.inter_k2 < 0:
             raise ISEError(f"inter_k2 must be 0 or above, not {self.inter_k2!r}")

@@ -6,11 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import onednn
 from .features import Features, as_features
 
-__all__ = ["CameraProxies", "camera_codes", "camera_proxies", "known_cameras", "spanning_cameras",
-           "standardized_by_camera"]
+__all__ = ["SIMILARITIES", "CameraProxies", "camera_codes", "camera_proxies", "camera_similarity", "known_cameras",
+           "spanning_cameras", "standardized_by_camera"]
 
+#: Names of the figures of :func:`camera_similarity`.
+SIMILARITIES = ("similarity_same_camera", "similarity_other_camera", "camera_margin")
 #: A camera with fewer images takes the statistics of all.
 SMALLEST = 25
 
@@ -112,6 +115,38 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: A
     partners[~partners.any(axis=1)] = True
     np.fill_diagonal(partners, False)
     return CameraProxies(features, pairs[starts, 0], pairs[starts, 1], groups, partners)
+
+
+def camera_similarity(proxies: CameraProxies, most: int = 2000) -> dict[str, float]:
+    """How like each other clusters are within cameras and across them; needs no identities.
+
+    Where training drives cameras apart, the margin falls; where it gains across them, it rises.
+
+    Args:
+        proxies: of :func:`camera_proxies`.
+        most: proxies that are compared with all, evenly chosen, so that the work grows no faster than their number.
+
+    Returns:
+        ``similarity_same_camera``: mean cosine of a proxy and the most similar other one of its camera;
+        ``similarity_other_camera``: and the most similar one of any other camera; ``camera_margin``: the latter less
+        the former. Nothing where there is none.
+    """
+    count = len(proxies.labels)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.empty(0, np.int64)
+    best: dict[str, list[NDArray[np.float32]]] = {"similarity_same_camera": [], "similarity_other_camera": []}
+    for start in range(0, len(chosen), 256):
+        rows = chosen[start:start + 256]
+        cosines = onednn.products(proxies.features[rows], proxies.features)
+        same = proxies.cameras[rows, None] == proxies.cameras
+        for name, allowed in (("similarity_same_camera", same), ("similarity_other_camera", ~same)):
+            cosine = np.where(allowed & (rows[:, None] != np.arange(count)), cosines, -np.inf)
+            best[name].append(cosine.max(axis=1))
+    found = {name: np.concatenate(parts) if parts else np.empty(0, np.float32) for name, parts in best.items()}
+    means = {name: float(values[np.isfinite(values)].mean(dtype=np.float64)) for name, values in found.items()
+             if np.isfinite(values).any()}
+    if len(means) < 2:
+        return {}
+    return {**means, "camera_margin": means["similarity_other_camera"] - means["similarity_same_camera"]}
 
 
 def spanning_cameras(labels: ArrayLike, cameras: ArrayLike) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from .distance import NearPairs
 from .eps import covering_eps
 from .features import Features
 from .jaccard import near_pairs
-from .k_reciprocal import KReciprocalDBSCAN, check_keys
+from .k_reciprocal import KReciprocalDBSCAN, check_group_search, check_keys
 from .labels import cluster_centroids
 from .registry import register_clustering
 from .search.groups import group_neighbours, scan_groups
@@ -58,6 +58,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_group_search(self.search)
         check_keys(self, "camera_eps", "camera_min_samples", "camera_k1", "camera_k2")
         if not 0 <= self.camera_doubt < 1:
             raise ISEError(f"camera_doubt must be from 0 to 1, not {self.camera_doubt!r}")

@@ -20,7 +20,7 @@ from .jaccard import jaccard_distance, near_pairs
 from .registry import register_clustering
 from .search.neighbours import Method, nearest_neighbours, neighbour_recall, scan_pairs
 
-__all__ = ["KReciprocalDBSCAN", "check_keys"]
+__all__ = ["KReciprocalDBSCAN", "check_group_search", "check_keys"]
 
 
 @register_clustering
@@ -144,6 +144,16 @@ class KReciprocalDBSCAN(Clustering):
             return super().advice(features, cameras, neighbours, clusters)
         distance = jaccard_distance(features, self.k1, self.k2, neighbours[0])  # not cut at eps
         return eps_advice(distance, clusters.figures["eps"], self.min_samples)
+
+
+def check_group_search(search: str) -> None:
+    """Check ``search`` of a clustering that searches within cameras.
+
+    Raises:
+        ISEError: if it cannot.
+    """
+    if search not in ("exact", "paddle"):
+        raise ISEError(f"search must be exact or paddle where neighbours are looked for by camera, not {search!r}")
 
 
 def check_keys(clustering: object, *keys: str) -> None:

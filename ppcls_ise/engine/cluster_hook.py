@@ -28,6 +28,8 @@ from .run import Hook, State
 __all__ = ["ClusterHook"]
 
 PROXIES = "proxies."
+#: By how much the margin of the cameras falls below that of the first clustering before it is a warning.
+DRIVEN_APART = 0.02
 
 
 class ClusterHook(Hook):
@@ -35,8 +37,8 @@ class ClusterHook(Hook):
 
     Before an epoch: extraction, clustering, memory, batches. After a step: the memory follows it. State it keeps:
     ``labels``, the pseudo labels in force, one per training image, ``proxies``, what the cameras saw of their clusters,
-    and ``kept``, what the last clustering keeps for the next one (empty before the first), such as an eps that was
-    chosen; the memory and its step are the head's.
+    ``first_margin``, how alike these were across cameras at first, and ``kept``, what the last clustering keeps for the
+    next one (empty before the first), such as an eps that was chosen; the memory and its step are the head's.
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -51,6 +53,8 @@ class ClusterHook(Hook):
         known = known_cameras(self.data_set.camids)
         self.cameras = None if known is None else camera_codes(known)
         self.proxies: CameraProxies | None = None
+        self.first_margin: float | None = None
+        self.warned = False
         require_same_images(self.data_set.list)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
@@ -74,6 +78,7 @@ class ClusterHook(Hook):
             found, previous = self._cluster(epoch), self.labels
             self.labels, self.kept, self.proxies = found.labels, found.kept, found.proxies
             self.run.after_clustering(epoch, found.labels, previous, found.figures)
+            self._watch_cameras(epoch, found.figures.get("camera_margin"))
             self._start_epoch(found.centroids, (epoch - 1) * self.steps_per_epoch)
             if self.head.active_topk < self.head.topk:
                 logger.warning(f"[Cluster][Epoch {epoch}] {len(found.centroids)} cluster(s): no {self.head.topk} "
@@ -83,6 +88,18 @@ class ClusterHook(Hook):
         if clusters < self.sampler.clusters_per_batch:
             logger.warning(f"[Cluster][Epoch {epoch}] fewer clusters than the {self.sampler.clusters_per_batch} of "
                            f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
+
+    def _watch_cameras(self, epoch: int, margin: float | None) -> None:
+        """Warn, once, where clusters of other cameras fall behind those of the own one."""
+        if margin is None:
+            return
+        if self.first_margin is None:
+            self.first_margin = margin
+        if margin < self.first_margin - DRIVEN_APART and not self.warned:
+            self.warned = True
+            logger.warning(f"[Cameras][Epoch {epoch}] camera_margin fell from {self.first_margin:.3f} to {margin:.3f}: "
+                           "this training drives apart what different cameras see of a person. docs/cameras.md and "
+                           "configs/*_cameras.yaml say what stops it")
 
     def _start_epoch(self, centroids: np.ndarray, step: int) -> None:
         total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
@@ -101,7 +118,8 @@ class ClusterHook(Hook):
         proxies = {} if self.proxies is None else self.proxies._asdict()
         return {"labels": self.labels, "images": self.data_set.list.checksum(), "step": self.head.step,
                 "centroids": self.head.memory.centroids.numpy(), **state_of(self.block, self.kept),
-                **{f"{PROXIES}{name}": array for name, array in proxies.items()}}
+                **{f"{PROXIES}{name}": array for name, array in proxies.items()},
+                **({} if self.first_margin is None else {"first_margin": self.first_margin})}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what :meth:`state_dict` returned.
@@ -116,6 +134,7 @@ class ClusterHook(Hook):
         self.labels, self.kept = state["labels"], kept_of(self.block, state)
         if self.cameras is not None:
             self.proxies = _proxies_of(state)
+            self.first_margin = float(state["first_margin"]) if "first_margin" in state else None
         self._start_epoch(state["centroids"], int(state["step"]))
 
     def _extract(self) -> paddle.Tensor:

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from ppcls.utils import logger
 
 from ..clustering import Clustering, Clusters, KReciprocalDBSCAN, cluster_centroids, timed
-from ..clustering.cameras import CameraProxies, camera_codes, camera_proxies, known_cameras
+from ..clustering.cameras import (
+    SIMILARITIES,
+    CameraProxies,
+    camera_codes,
+    camera_proxies,
+    camera_similarity,
+    known_cameras,
+)
 from ..clustering.checked import assigned, named, neighbours_of, prepared, scanned_by
 from ..clustering.features import Features, for_search
 from ..distributed.processes import exchange_slices, gather_slices, on_every_process, on_first_process
@@ -76,14 +83,15 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         taken.update(clusters.seconds)
         with timed(taken, "centroids"):
             centroids = cluster_centroids(host, clusters.labels)
-        _log(clusters.labels, title, taken)
-        _write(record, {"labels": clusters.labels, "paths": np.array(names), **clusters.figures,
-                        **{f"seconds_{part}": value for part, value in taken.items()}})
         known = known_cameras(cameras)
         proxies = None if known is None else camera_proxies(host, clusters.labels, camera_codes(known),
                                                               clusters.coarse, clusters.linked)
+        figures = {**clusters.figures, **(camera_similarity(proxies) if proxies is not None else {})}
+        _log(clusters.labels, title, taken)
+        _write(record, {"labels": clusters.labels, "paths": np.array(names), **figures,
+                        **{f"seconds_{part}": value for part, value in taken.items()}})
         kept_now, figures = ({name: float(value) for name, value in numbers.items()}
-                             for numbers in (clusters.kept, clusters.figures))
+                             for numbers in (clusters.kept, figures))
         return Clustered(clusters.labels, centroids, kept_now, figures, proxies)
 
     return on_first_process(rest)
@@ -152,7 +160,7 @@ def _padded(array: NDArray[Any], length: int) -> paddle.Tensor:
 def _assign(clustering: Clustering, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
             neighbours: tuple[NDArray[Any], ...], kept: Mapping[str, float], title: str) -> Clusters:
     """Labels that can be trained with; says what the clustering says."""
-    clusters = assigned(clustering, features, cameras, neighbours, kept, FIGURES)
+    clusters = assigned(clustering, features, cameras, neighbours, kept, (*FIGURES, *SIMILARITIES))
     for line in clusters.lines:
         logger.info(f"{title} {line}")
     if clusters.labels.max(initial=-1) < 0:

@@ -20,7 +20,7 @@ from ppcls_ise.clustering.camera_links import (
     join_clusters,
     mutual_counts,
 )
-from ppcls_ise.clustering.cameras import known_cameras, spanning_cameras
+from ppcls_ise.clustering.cameras import SIMILARITIES, camera_similarity, known_cameras, spanning_cameras
 from ppcls_ise.clustering.search.groups import group_neighbours
 from ppcls_ise.errors import ISEError
 from tests.clustering.test_base import in_shares
@@ -248,6 +248,21 @@ def test_proxies_are_the_means_of_what_a_camera_saw_of_a_cluster():
             assert (groups[one] == groups[other]) == (together and of_label[one] < 4 or one == other)
 
 
+def test_similarity_of_clusters_within_cameras_and_across_them():
+    x, owner, cameras = people(12, people=12)
+    proxies = camera_proxies(x, owner, cameras)
+    cosine = proxies.features.astype(np.float64) @ proxies.features.T
+    np.fill_diagonal(cosine, -np.inf)
+    same = proxies.cameras[:, None] == proxies.cameras
+    expected = [np.where(mask, cosine, -np.inf).max(axis=1).mean() for mask in (same, ~same)]
+    found = camera_similarity(proxies)
+    assert list(found) == list(SIMILARITIES)
+    np.testing.assert_allclose(list(found.values()), [*expected, expected[1] - expected[0]], rtol=1e-5)
+    some = camera_similarity(proxies, most=20)
+    assert abs(some["camera_margin"] - found["camera_margin"]) < 0.1 and some != found
+    assert camera_similarity(camera_proxies(x, np.full(len(x), -1), cameras)) == {}
+
+
 def test_standardized_features_have_no_camera_in_them():
     x, _, cameras = people(8)
     found = standardized_by_camera(x, cameras)
@@ -301,7 +316,9 @@ def test_values_out_of_range_are_errors(keys):
     with pytest.raises(ISEError, match="inter_k2"):
         CameraJaccardDBSCAN(inter_k2=-1)
     with pytest.raises(ISEError, match="exact or paddle"):
-        CrossCameraDBSCAN(search="faiss")(*people()[::2])
+        CrossCameraDBSCAN(search="faiss")
+    with pytest.raises(ISEError, match="exact or paddle"):
+        CameraJaccardDBSCAN(search="ivf")
 
 
 def test_mutual_counts_need_a_partner():

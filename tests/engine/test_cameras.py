@@ -44,6 +44,18 @@ def test_without_cameras_the_result_is_that_of_plain_ise(train, pattern):
     assert all(name in line for name in ("CrossCameraDBSCAN", "same_camera", "CameraProxyLoss", "ema_decay auto"))
 
 
+def test_cameras_that_are_driven_apart_are_a_warning(train):
+    engine, lines = train("Global.epochs=1")
+    hook = cluster_hook(engine)
+    assert hook.first_margin is not None and hook.state_dict()["first_margin"] == hook.first_margin
+    assert not any("camera_margin fell" in line for line in lines) and any("camera_margin: " in line for line in lines)
+    log, first = next(pathlib.Path(engine.output_dir).rglob("train.log")), hook.first_margin
+    for epoch, margin in ((2, first + 0.1), (3, first - 0.01), (4, first - 0.03), (5, first - 0.04), (6, None)):
+        hook._watch_cameras(epoch, margin)
+    line, = [line for line in log.read_text().splitlines() if "camera_margin fell" in line]
+    assert "[Epoch 4]" in line and "docs/cameras.md" in line
+
+
 def test_the_average_is_evaluated_and_saved_and_training_goes_on_without_it(train):
     plain, _ = train(name="plain")
     engine, _ = train("Global.ema_decay=0.9", "Global.anchor=0.5", name="average")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from ppcls_ise.clustering import choose_eps, cluster_centroids, near_pairs, pseudo_labels, scan_pairs
+from ppcls_ise.clustering.cameras import SIMILARITIES, camera_proxies, camera_similarity
 from ppcls_ise.clustering.checked import scanned_by
 from ppcls_ise.clustering.search import neighbours
 from ppcls_ise.engine import clustering_of
@@ -174,10 +175,15 @@ def test_any_clustering_is_run_with_cameras_and_says_what_it_has_to_say(cluster,
     found, record = cluster(x, {"joins": 7}, cameras, name=BY_CAMERA)
     expected = clustering_of({"name": BY_CAMERA})[0](x, cameras, {"joins": 7})
     np.testing.assert_array_equal(found.labels, expected.labels)
-    assert found.figures == expected.figures and found.kept == expected.kept and found.figures["joins_before"] == 7
+    proxies = camera_proxies(x, found.labels, cameras)
+    assert found.figures == {**expected.figures, **camera_similarity(proxies)}
+    assert found.kept == expected.kept and found.figures["joins_before"] == 7
+    for own, other in zip(found.proxies, proxies):
+        np.testing.assert_array_equal(own, other)
     np.testing.assert_allclose(found.centroids, cluster_centroids(x, found.labels))  # not of the prepared features
-    assert set(record.files) == {"labels", "paths", "joins", "joins_before", "seconds_x", "seconds_neighbours",
-                                 "seconds_centroids"} and record["joins"] == found.figures["joins"]
+    assert set(record.files) == {"labels", "paths", "joins", "joins_before", *SIMILARITIES, "seconds_x",
+                                 "seconds_neighbours", "seconds_centroids"}
+    assert record["joins"] == found.figures["joins"]
     assert lines[0] == f"[Cluster][Epoch 3] {found.figures['joins']:.0f} joins" and "] images: 300, clus" in lines[1]
 
 

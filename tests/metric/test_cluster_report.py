@@ -44,12 +44,25 @@ def test_equals_the_slow_count(seed):
     where = [set(labels[(pids == pid) & (labels >= 0)]) for pid in np.unique(pids)]
     assert report["clusters_per_identity"] == pytest.approx(np.mean([len(s) for s in where if s]))
     assert report["split"] == pytest.approx(np.mean([len(s) > 1 for s in where if s]))
-    assert report["cross_camera"] == pytest.approx(np.mean([len(set(camids[c])) > 1 for c in clusters]))
+    spanning = [len(set(camids[c])) > 1 for c in clusters]
+    assert report["cross_camera"] == pytest.approx(np.mean(spanning))
+    assert report["cross_camera_images"] == pytest.approx(
+        sum(len(camids[c]) for c, many in zip(clusters, spanning) if many) / len(labels))
     own = [label if label >= 0 else 100 + i for i, label in enumerate(labels)]
     assert report["ari"] == pytest.approx(adjusted_rand_score(pids, own))
     assert report["nmi"] == pytest.approx(normalized_mutual_info_score(pids, own))
     for name, same in (("recall_same_camera", True), ("recall_cross_camera", False)):
         assert report[name] == pytest.approx(slow_pairs(labels, pids, camids, same))
+
+
+def test_joins_across_cameras_that_are_kept():
+    rng = np.random.default_rng(0)
+    previous, labels, camids = rng.integers(-1, 5, 60), rng.integers(-1, 5, 60), rng.integers(3, size=60)
+    before = [(i, j) for i in range(60) for j in range(i) if previous[i] == previous[j] >= 0 and camids[i] != camids[j]]
+    kept = [pair for pair in before if labels[pair[0]] == labels[pair[1]] >= 0]
+    found = cluster_report(labels, None, camids, previous)["cross_camera_kept"]
+    assert found == pytest.approx(len(kept) / len(before)) and 0 < found < 1
+    assert "cross_camera_kept" not in cluster_report(labels, None, camids, camids)  # nothing spanned cameras
 
 
 def test_perfect_and_unchanged():
