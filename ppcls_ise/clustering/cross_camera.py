@@ -46,6 +46,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
             these are a part of a person, to be driven apart from the rest.
         camera_k1: as ``k1``: somewhat more than the images that a camera has of a person.
         camera_k2: as ``k2``.
+        camera_links: between which cameras clusters are joined. ``auto``: those that see the same persons, found from
+            the matches; ``all``: any two; ``none``: no clusters are joined.
         camera_doubt: two clusters of a camera that would be one with an eps larger by this much may be one person cut
             in two: they are not held against each other. 0: all are.
     """
@@ -54,6 +56,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     camera_min_samples: int = 3
     camera_k1: int = 6
     camera_k2: int = 2
+    camera_links: Literal["auto", "all", "none"] = "auto"
     camera_doubt: float = 0.1
 
     def __post_init__(self) -> None:
@@ -94,7 +97,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         camera_of = np.full(len(means), -1)
         camera_of[within.labels[inside]] = codes[inside]
         matches = best_matches(means, camera_of, len(ids))
-        linked = linked_cameras(matches, camera_of)
+        linked = (linked_cameras(matches, camera_of) if self.camera_links == "auto" else
+                  np.full((len(ids),) * 2, self.camera_links == "all") & ~np.eye(len(ids), dtype=bool))
         joins = join_clusters(matches, camera_of, linked)
         labels = np.full(len(features), -1)
         labels[inside] = joins.labels[within.labels[inside]]

@@ -12,16 +12,15 @@ import paddle.distributed as dist
 from ppcls.utils import logger
 from ppcls.utils.misc import AverageMeter
 
-from ..clustering.cameras import CameraProxies, camera_codes, known_cameras
+from ..clustering.cameras import CameraProxies, camera_codes, camera_proxies, camera_similarity, known_cameras
 from ..config.loaders import plain_block
-from ..distributed.processes import unwrap
+from ..distributed.processes import on_first_process, unwrap
 from ..errors import ISEError
 from ..host.bridges import update_freq
 from .averaging import averaged_weights
 from .cluster_block import clustering_of
 from .cluster_stage import Clustered, cluster_images, kept_of, state_of
-from .evaluation import evaluation_loader_settings
-from .extraction import extract_features
+from .extraction import extract_features, loader_settings
 from .parallel import require_same_images, share_out
 from .run import Hook, State
 
@@ -55,13 +54,14 @@ class ClusterHook(Hook):
         self.proxies: CameraProxies | None = None
         self.first_margin: float | None = None
         self.warned = False
+        self.extracted: paddle.Tensor | None = None
         require_same_images(self.data_set.list)
         self.sampler = engine.train_dataloader.batch_sampler
         self.labels: np.ndarray | None = None
         self.kept: dict[str, float] = {}
         plain = plain_block(engine.config)
         self.plain_data_set = self.data_set.with_transforms(plain["dataset"]["transform_ops"])
-        self.loader_settings = evaluation_loader_settings({"Query": plain})
+        self.loader_settings = loader_settings(plain)
         share_out(engine.model, self.sampler.batch_size)
 
     @property
@@ -84,10 +84,41 @@ class ClusterHook(Hook):
                 logger.warning(f"[Cluster][Epoch {epoch}] {len(found.centroids)} cluster(s): no {self.head.topk} "
                                "others to interpolate to, so this epoch trains without support samples; a smaller "
                                "Cluster.eps gives more clusters")
+        self.extracted = None  # of weights that change now
         clusters = self.sampler.start_epoch(self.labels, self.cameras, epoch)
         if clusters < self.sampler.clusters_per_batch:
             logger.warning(f"[Cluster][Epoch {epoch}] fewer clusters than the {self.sampler.clusters_per_batch} of "
                            f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
+
+    def require_cameras(self) -> np.ndarray:
+        """int64 ``[N]``, codes of cameras, -1 where not known.
+
+        Raises:
+            ISEError: if the training images tell fewer than two.
+        """
+        if self.cameras is None:
+            raise ISEError("Global.best_metric unlabelled compares cameras, and the training images tell fewer than "
+                           "two: set DataLoader.Train.dataset.cameras or its pattern, or another best_metric")
+        return self.cameras
+
+    def camera_margin(self) -> float:
+        """``camera_margin`` of :func:`camera_similarity`: the pseudo labels in force with the features of the present
+        weights; collective. The next clustering takes the features over.
+
+        Raises:
+            ISEError: on every process, as :meth:`require_cameras`, and if no two clusters can be compared.
+        """
+        cameras, labels = self.require_cameras(), self.labels
+        assert labels is not None  # since the first epoch
+        self.extracted = features = self._extract()
+
+        def measured() -> float:
+            found = camera_similarity(camera_proxies(features.numpy(), labels, cameras))
+            if not found:
+                raise ISEError("Global.best_metric unlabelled: no camera has two clusters to compare")
+            return found["camera_margin"]
+
+        return on_first_process(measured)
 
     def _watch_cameras(self, epoch: int, margin: float | None) -> None:
         """Warn, once, where clusters of other cameras fall behind those of the own one."""
@@ -143,7 +174,7 @@ class ClusterHook(Hook):
 
     def _cluster(self, epoch: int) -> Clustered:
         started = time.time()
-        features = self._extract()
+        features = self._extract() if self.extracted is None else self.extracted
         record = os.path.join(self.engine.output_dir, "pseudo_labels", f"epoch_{epoch}.npz")
         return cluster_images(features, self.data_set.camids, self.data_set.list.names, self.clustering, self.kept,
                               record, f"[Cluster][Epoch {epoch}]", {"extraction": time.time() - started})

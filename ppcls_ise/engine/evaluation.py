@@ -9,25 +9,30 @@ import numpy as np
 from ppcls.utils import logger
 
 from ..clustering.re_ranking import ReRanking
-from ..config.blocks import GlobalBlock, LoaderBlock
+from ..config.blocks import GlobalBlock
 from ..data import ReIDImages
 from ..distributed.processes import on_first_process
 from ..errors import ISEError
 from ..images.listing import ImageList
 from ..metric import Evaluation, ReIDMetric, Rules
+from ..metric.epoch_table import UNLABELLED
 from .averaging import averaged_weights
-from .extraction import extract_features
+from .cluster_hook import ClusterHook
+from .extraction import extract_features, loader_settings
 from .progress import Progress
 from .run import run_of
 from .tables import tables_of
 
-__all__ = ["describe_rules", "log_best_and_last", "query_and_gallery", "reid_evaluation", "wrap_retrieval_eval"]
+__all__ = ["describe_rules", "log_best_and_last", "picks_without_labels", "query_and_gallery", "reid_evaluation",
+           "unlabelled_evaluation", "wrap_retrieval_eval"]
 
 
 def wrap_retrieval_eval(default: Callable) -> Callable:
     """Wrap PaddleClas's ``retrieval_eval``: a config whose ``Metric.Eval`` is ReIDMetric gets the re-ID protocol."""
 
     def retrieval_eval(engine: Any, epoch_id: int = 0) -> float:
+        if picks_without_labels(engine):
+            return unlabelled_evaluation(engine, epoch_id)
         metrics = engine.eval_metric_func.metric_func_list
         if any(isinstance(metric, ReIDMetric) for metric in metrics):
             if len(metrics) > 1:
@@ -55,7 +60,8 @@ def query_and_gallery(engine: Any) -> tuple[SplitFeatures, SplitFeatures]:
     splits = []
     for name in ("gallery_query",) if engine.gallery_query_dataloader is not None else ("query", "gallery"):
         data_set = getattr(engine, f"{name}_dataloader").dataset
-        settings = evaluation_loader_settings(engine.config["DataLoader"]["Eval"], name)
+        blocks = engine.config["DataLoader"]["Eval"]
+        settings = loader_settings(blocks.get(name.capitalize()) or next(iter(blocks.values())))
         with averaged_weights(engine.model):
             features = extract_features(engine.model, data_set, name=name, flip=flip, **settings)
         splits.append(SplitFeatures(features.numpy(), data_set))
@@ -73,6 +79,40 @@ def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     Raises:
         ISEError: if the protocol needs cameras that the images do not tell, or the features hold NaN or Inf.
     """
+    figures = _retrieval_figures(engine, epoch_id, metric)
+    if engine.mode == "train":
+        tables_of(engine)  # those of a run that is not ISE's have not joined it yet
+        run_of(engine.model).after_evaluation(epoch_id, figures)
+    return figures[engine.config["Global"].get("best_metric", GlobalBlock.best_metric)]
+
+
+def picks_without_labels(engine: Any) -> bool:
+    """Whether ``best_model`` of a training is picked by :meth:`ClusterHook.camera_margin`."""
+    return engine.mode == "train" and engine.config["Global"].get("best_metric") == UNLABELLED
+
+
+def unlabelled_evaluation(engine: Any, epoch_id: int) -> float:
+    """How alike clusters of different cameras are (:meth:`ClusterHook.camera_margin`), and retrieval beside it where
+    there was to be an evaluation.
+
+    Returns:
+        The former.
+
+    Raises:
+        ISEError: as :meth:`ClusterHook.camera_margin`, and as :func:`reid_evaluation`.
+    """
+    run = run_of(engine.model)
+    clusters = run.hook(ClusterHook)
+    assert clusters is not None  # since the first epoch
+    figures = {UNLABELLED: clusters.camera_margin()}
+    logger.info(f"[Eval][Epoch {epoch_id}] {UNLABELLED}: {figures[UNLABELLED]:.5f}")
+    if engine.eval_metric_func is not None:
+        figures.update(_retrieval_figures(engine, epoch_id, engine.eval_metric_func.metric_func_list[0]))
+    run.after_evaluation(epoch_id, figures)
+    return figures[UNLABELLED]
+
+
+def _retrieval_figures(engine: Any, epoch_id: int, metric: ReIDMetric) -> dict[str, float]:
     settings = engine.config["Global"]
     query, gallery = query_and_gallery(engine)
 
@@ -88,10 +128,7 @@ def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     if result["valid_queries"] < total:
         logger.info(f"[Eval][Epoch {epoch_id}] {total - result['valid_queries']} queries have no image in the gallery "
                     "that may match them; they count in no figure")
-    if engine.mode == "train":
-        tables_of(engine)  # those of a run that is not ISE's have not joined it yet
-        run_of(engine.model).after_evaluation(epoch_id, figures)
-    return figures[settings.get("best_metric", GlobalBlock.best_metric)]
+    return figures
 
 
 def evaluation_rules(query: SplitFeatures, gallery: SplitFeatures, settings: dict) -> Rules:
@@ -157,11 +194,3 @@ def log_best_and_last(engine: Any) -> None:
     """After training: the figures of the best and the last evaluated epoch, and by what the best was chosen."""
     for line in tables_of(engine).summarise(engine.config["Global"].get("best_metric", GlobalBlock.best_metric)):
         logger.info(f"[Eval] {line}")
-
-
-def evaluation_loader_settings(config: dict, name: str = "query") -> dict:
-    """Batch size and workers of an Eval block's Query or Gallery, for :func:`extract_features`."""
-    block = config.get(name.capitalize()) or list(config.values())[0]
-    loader = block["loader"]
-    return {"batch_size": block["sampler"]["batch_size"], "num_workers": loader["num_workers"],
-            "use_shared_memory": loader.get("use_shared_memory", LoaderBlock.use_shared_memory)}

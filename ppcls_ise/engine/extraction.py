@@ -6,12 +6,13 @@ import paddle.distributed as dist
 from paddle import nn
 from paddle.io import Dataset
 
+from ..config.blocks import LoaderBlock
 from ..data.loader import ImageLoader
 from ..distributed.processes import gather_slices, unwrap
 from ..errors import ISEError
 from .progress import Progress
 
-__all__ = ["extract_features"]
+__all__ = ["extract_features", "loader_settings"]
 
 #: Images that the CPU runs at a time: what the layers of ResNet-50 write for more does not stay in its caches.
 CPU_ROWS = 16
@@ -68,3 +69,10 @@ def _features(model: nn.Layer, images: paddle.Tensor) -> paddle.Tensor:
     rows = CPU_ROWS if images.place.is_cpu_place() else len(images)
     parts = [model(images[start:start + rows])["features"] for start in range(0, len(images), rows)]
     return paddle.concat(parts).astype("float32")
+
+
+def loader_settings(block: dict) -> dict:
+    """Batch size and workers of a block of ``DataLoader``, for :func:`extract_features`."""
+    loader = block["loader"]
+    return {"batch_size": block["sampler"]["batch_size"], "num_workers": loader["num_workers"],
+            "use_shared_memory": loader.get("use_shared_memory", LoaderBlock.use_shared_memory)}

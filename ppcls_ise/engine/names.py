@@ -16,6 +16,7 @@ from ..config.loaders import named_blocks, transforms_of
 from ..errors import ISEError
 from ..images.synthetic import SyntheticSet
 from ..metric import PROTOCOLS, ReIDMetric
+from ..metric.epoch_table import UNLABELLED
 from .cluster_block import clustering_of, is_own
 
 __all__ = ["check_names"]
@@ -59,8 +60,10 @@ def _check_metrics(config: dict[str, Any]) -> None:
     if settings.get("protocol", GlobalBlock.protocol) not in PROTOCOLS:
         raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
     if "best_metric" in settings:  # before training, not after its first epoch
-        if names is None:
+        chosen = settings["best_metric"]
+        if names is None and chosen != UNLABELLED:
             raise ISEError("Global.best_metric needs Metric.Eval: [- ReIDMetric]; PaddleClas's own metrics pick the "
                            "best model by the first in the list")
-        if settings["best_metric"] not in names:
-            raise ISEError(f"Global.best_metric is {', '.join(names)}, not {settings['best_metric']!r}")
+        known = (*(names or ()), *(UNLABELLED,) * is_ise(config))
+        if chosen not in known:
+            raise ISEError(f"Global.best_metric is {', '.join(known)}, not {chosen!r}")

@@ -12,8 +12,8 @@ from ..errors import ISEError
 from .checkpoints import read_run_state
 from .cluster_block import clustering_of
 from .cluster_stage import kept_of
-from .evaluation import SplitFeatures, evaluation_loader_settings
-from .extraction import extract_features
+from .evaluation import SplitFeatures
+from .extraction import extract_features, loader_settings
 
 __all__ = ["cluster_split", "extract_splits"]
 
@@ -70,7 +70,7 @@ def extract_splits(config: dict) -> dict[str, SplitFeatures]:
             logger.warning(f"{name}: {error}; so there is nothing to show of retrieval")
             continue
         flip = name != "train" and bool(config["Global"].get("flip_test"))
-        features = extract_features(model, images, name=name, flip=flip, **evaluation_loader_settings({name: block}))
+        features = extract_features(model, images, name=name, flip=flip, **loader_settings(block))
         splits[name] = SplitFeatures(features.numpy(), images)
     if len(evaluation) == 1 and "query" in splits:
         splits["gallery"] = splits["query"]

@@ -11,7 +11,7 @@ from ppcls.utils import logger
 from ..errors import ISEError
 from ..host.bridges import weight_stems
 from ..metric import cluster_report
-from ..metric.epoch_table import EpochTable, best_epoch
+from ..metric.epoch_table import EpochTable, best_epoch, how_picked
 from .checkpoints import BEST, STATE, read_run_state
 from .run import Hook, run_of
 
@@ -110,8 +110,7 @@ class RunTables(Hook):
         lines = [f"{name} epoch {epoch}: " + ", ".join(
             f"{key}: {value:.5f}" for key, value in rows[epoch].items() if key != "epoch")
             for name, epoch in (("last", max(rows)), ("best", best))]
-        lines.append(f"the best epoch ({BEST}) was picked by {best_metric} on the test set itself, so its figures are "
-                     "too good; report the last epoch's")
+        lines.append(f"{BEST}: {how_picked(best_metric)}")
         saved = self.best_model_epoch()
         if saved != best:
             lines.append(f"{BEST} in {self.engine.output_dir} {f'is of epoch {saved}' if saved else 'is missing'}: the "

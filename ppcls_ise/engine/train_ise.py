@@ -8,6 +8,7 @@ from ..host.bridges import call_after_step, forget_batches
 from .averaging import WeightAverage
 from .cameras import say_what_is_off
 from .cluster_hook import ClusterHook
+from .evaluation import picks_without_labels
 from .parallel import OneModel
 from .run import Run, run_of
 from .scaler import LossScalerState
@@ -38,6 +39,9 @@ def _begin(run: Run, engine: Any) -> None:
     clusters = run.join(ClusterHook(engine))
     for hook in (OneModel(engine), LossScalerState(engine)):
         run.join(hook)
+    if picks_without_labels(engine):
+        clusters.require_cameras()
+        engine.config["Global"]["eval_during_train"] = True  # for PaddleClas's loop, which asks for a figure by that
     told_apart = clusters.cameras is not None
     if not told_apart:
         say_what_is_off(engine.config)

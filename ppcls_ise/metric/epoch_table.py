@@ -7,7 +7,10 @@ from typing import Any
 
 from ..files import replacing
 
-__all__ = ["EpochTable", "Row", "best_epoch", "read_table"]
+__all__ = ["UNLABELLED", "EpochTable", "Row", "best_epoch", "how_picked", "read_table"]
+
+#: The figure that picks the best epoch without identities: see :meth:`ppcls_ise.engine.ClusterHook.camera_margin`.
+UNLABELLED = "unlabelled"
 
 #: Name of a figure -> its value, in the order of the columns.
 Row = dict[str, Any]
@@ -68,4 +71,13 @@ def read_table(path: str) -> dict[int, Row]:
 
 def best_epoch(rows: dict[int, Row], metric: str) -> int | None:
     """The epoch with the highest figure ``metric``, the first of equal ones as ``best_model`` is; None without rows."""
-    return max(sorted(rows), key=lambda epoch: rows[epoch].get(metric, 0), default=None)
+    return max(sorted(rows), key=lambda epoch: rows[epoch].get(metric, float("-inf")), default=None)
+
+
+def how_picked(metric: str) -> str:
+    """A sentence on what the best epoch is worth."""
+    if metric == UNLABELLED:
+        return ("the best epoch was picked without labels, by how alike clusters of different cameras are: its figures "
+                "are as honest as the last epoch's")
+    return (f"the best epoch was picked by {metric} on the test set itself, so its figures are too good; report the "
+            "last epoch's")

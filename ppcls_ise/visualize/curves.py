@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 
-from ..metric.epoch_table import Row, best_epoch
+from ..metric.epoch_table import Row, best_epoch, how_picked
 from . import page
 from .charts import line_chart, standalone
 
@@ -37,8 +37,9 @@ def best_and_last(evaluation: dict[int, Row], best: str) -> str:
     metric = best or "mAP"
     chosen = {"last": max(evaluation), "best": best_epoch(evaluation, metric)}
     rows = [{"": name, **evaluation[epoch]} for name, epoch in chosen.items() if epoch is not None]
-    return page.section("Best and last epoch", f"The best epoch was picked by {metric} on the test set itself, so its "
-                        "figures are too good: report the last epoch's.", page.table(["", *columns], rows))
+    sentence = how_picked(metric)
+    return page.section("Best and last epoch", f"{sentence[0].upper()}{sentence[1:]}.",
+                        page.table(["", *columns], rows))
 
 
 def curves(folder: str, tables: dict[str, dict[int, Row]]) -> str:

@@ -308,6 +308,14 @@ def test_eps_covers_a_share_of_the_images():
     assert again.figures["eps"] == 0.3 and again.kept == {"eps": 0.3}
 
 
+def test_links_can_be_said():
+    x, _, cameras = people(6, pairs=[(0, 1), (2, 3)])
+    everything, nothing = (CrossCameraDBSCAN(**PLAIN, camera_links=links)(x, cameras) for links in ("all", "none"))
+    assert (everything.linked == ~np.eye(4, dtype=bool)).all() and everything.figures["linked_cameras"] == 6
+    assert not nothing.linked.any() and nothing.figures["joins"] == 0
+    assert nothing.labels.max() + 1 == nothing.figures["camera_clusters"] > everything.labels.max() + 1
+
+
 @pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_doubt": 1.0}, {"camera_k1": 0},
                                   {"camera_min_samples": 0}])
 def test_values_out_of_range_are_errors(keys):

@@ -5,9 +5,14 @@ import numpy as np
 import paddle
 import pytest
 
-from ppcls_ise.engine import run_of
+import ppcls_ise.engine.cluster_hook as cluster_module
+from ppcls_ise.clustering.cameras import camera_proxies, camera_similarity
+from ppcls_ise.engine import extract_features, run_of
 from ppcls_ise.engine.averaging import WeightAverage, automatic_decay
 from ppcls_ise.engine.cameras import needs_cameras
+from ppcls_ise.engine.tables import tables_of
+from ppcls_ise.errors import ISEError
+from ppcls_ise.metric.epoch_table import read_table
 from tests.training import CAMERAS, cluster_hook
 
 ONE_CAMERA = r"DataLoader.Train.dataset.pattern=(?P<pid>\d+)_c\d+s\d+_\d+_0(?P<camid>1)"
@@ -54,6 +59,33 @@ def test_cameras_that_are_driven_apart_are_a_warning(train):
         hook._watch_cameras(epoch, margin)
     line, = [line for line in log.read_text().splitlines() if "camera_margin fell" in line]
     assert "[Epoch 4]" in line and "docs/cameras.md" in line
+
+
+@pytest.mark.parametrize("evaluates", [False, True])
+def test_the_best_model_is_picked_without_labels(train, monkeypatch, evaluates):
+    expected, _ = train(f"Global.eval_during_train={evaluates}", name="plain")
+    extracted = []
+    monkeypatch.setattr(cluster_module, "extract_features",
+                        lambda *args, **keys: extracted.append(1) or extract_features(*args, **keys))
+    engine, lines = train(f"Global.eval_during_train={evaluates}", "Global.best_metric=unlabelled", name="unlabelled")
+    assert len(extracted) == 3  # before, between and after two epochs
+    for name, value in parameters(expected).items():
+        assert np.array_equal(parameters(engine)[name], value), name
+    rows = read_table(f"{engine.output_dir}/evaluation.csv")
+    assert all(("mAP" in row) == evaluates for row in rows.values())
+    hook = cluster_hook(engine)
+    x = extract_features(engine.model, hook.plain_data_set, **hook.loader_settings).numpy()
+    margin = camera_similarity(camera_proxies(x, hook.labels, hook.cameras))["camera_margin"]
+    assert rows[2]["unlabelled"] == pytest.approx(margin, abs=1e-6) and any("unlabelled: " in line for line in lines)
+    tables = tables_of(engine)
+    assert tables.best_model_epoch() == tables.best_epoch("unlabelled") == max(
+        rows, key=lambda epoch: rows[epoch]["unlabelled"])
+    assert "picked without labels" in tables.summarise("unlabelled")[2]
+
+
+def test_nothing_is_picked_without_labels_where_there_are_no_cameras(train):
+    with pytest.raises(ISEError, match="best_metric unlabelled compares cameras"):
+        train("Global.best_metric=unlabelled", ONE_CAMERA)
 
 
 def test_the_average_is_evaluated_and_saved_and_training_goes_on_without_it(train):

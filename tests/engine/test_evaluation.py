@@ -117,7 +117,7 @@ def test_what_is_said_of_re_ranking_is_what_it_was_given():
 
 
 @pytest.mark.parametrize("override, message", [
-    ("Global.best_metric=map", "Global.best_metric is mAP, mINP, rank1, rank5, rank10, not 'map'"),
+    ("Global.best_metric=map", "Global.best_metric is mAP, mINP, rank1, rank5, rank10, unlabelled, not 'map'"),
     ("Global.flip_test=yes", "Global.flip_test is True or False"),
     ("Global.re_ranking=1", "Global.re_ranking is True or False")])
 def test_mistakes_are_named(override, message):

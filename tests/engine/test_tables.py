@@ -103,7 +103,7 @@ def test_best_and_last_are_told(tmp_path, lines):
     log_best_and_last(run)
     assert lines[0] == "[Eval] last epoch 3: mAP: 0.30000, rank1: 0.60000"
     assert lines[1] == "[Eval] best epoch 2: mAP: 0.20000, rank1: 0.70000"
-    assert "picked by rank1 on the test set" in lines[2]
+    assert "best_model: the best epoch was picked by rank1 on the test set" in lines[2]
     assert "best_model in" in lines[3] and "is missing" in lines[3]
     best_model(tmp_path / "ISEModel", 2)
     log_best_and_last(run)
