@@ -20,11 +20,14 @@ from .k_reciprocal import KReciprocalDBSCAN, check_group_search, check_keys
 from .labels import cluster_centroids
 from .registry import register_clustering
 from .search.groups import group_neighbours, scan_groups
+from .silhouette import simplified_silhouette
 
 __all__ = ["CrossCameraDBSCAN"]
 
 #: Share of the images that are in a cluster of the first clustering where ``camera_eps`` is ``auto``.
 COVERED = 0.6
+#: ``camera_k1`` where it is ``auto``, and the share of the best silhouette that the first of them needs to be taken.
+SIZES, ENOUGH = (6, 12, 24), 0.75
 
 
 @register_clustering
@@ -36,7 +39,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     Where fewer than two cameras are known it is :class:`KReciprocalDBSCAN` with the keys of that. Images of no known
     camera are one camera more, which is linked to no other.
 
-    What it records: ``eps`` within cameras, ``camera_clusters`` (clusters before they are joined), ``joins``,
+    What it records: ``eps`` and ``camera_k1`` within cameras, ``camera_clusters`` (clusters before they are joined), ``joins``,
     ``refused_joins`` and ``linked_cameras`` (pairs of cameras).
 
     Attributes:
@@ -44,8 +47,10 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
             (:func:`covering_eps`), at the first clustering, and kept.
         camera_min_samples: as ``min_samples``. With 2, two images that are each other's nearest are a cluster: most of
             these are a part of a person, to be driven apart from the rest.
-        camera_k1: as ``k1``: somewhat more than the images that a camera has of a person.
-        camera_k2: as ``k2``.
+        camera_k1: as ``k1``: somewhat more than the images that a camera has of a person. ``auto``: the smallest of 6,
+            12 and 24 whose clusters are told apart nearly as well as the best of the three
+            (:func:`simplified_silhouette`), at the first clustering, and kept.
+        camera_k2: as ``k2``. ``auto``: a third of ``camera_k1``.
         camera_links: between which cameras clusters are joined. ``auto``: those that see the same persons, found from
             the matches; ``all``: any two; ``none``: no clusters are joined.
         camera_doubt: two clusters of a camera that would be one with an eps larger by this much may be one person cut
@@ -54,8 +59,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
 
     camera_eps: float | Literal["auto"] = "auto"
     camera_min_samples: int = 3
-    camera_k1: int = 6
-    camera_k2: int = 2
+    camera_k1: int | Literal["auto"] = "auto"
+    camera_k2: int | Literal["auto"] = "auto"
     camera_links: Literal["auto", "all", "none"] = "auto"
     camera_doubt: float = 0.1
 
@@ -88,9 +93,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         known = known_cameras(cameras)
         if known is None:
             return super().assign(features, cameras, neighbours, kept)
-        sizes = self.camera_k1, self.camera_k2, neighbours[0]
-        within = self.by_density(lambda most: near_pairs(features, most, *sizes), self.camera_eps,
-                                 self.camera_min_samples, "camera_eps", kept, _covering, self.camera_doubt)
+        within = self._within(features, known, neighbours[0], kept)
         inside = within.labels >= 0
         means = cluster_centroids(features, within.labels)
         codes, ids = camera_codes(known), np.unique(known[known >= 0])
@@ -113,7 +116,37 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
 
     @property
     def _neighbours(self) -> int:
-        return max(self.camera_k1, self.camera_k2)
+        return max(max(k1, self._k2(k1)) for k1 in self._sizes)
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        return SIZES if self.camera_k1 == "auto" else (self.camera_k1,)
+
+    def _k2(self, k1: int) -> int:
+        return max(1, round(k1 / 3)) if self.camera_k2 == "auto" else self.camera_k2
+
+    def _within(self, features: NDArray[np.float32], cameras: NDArray[np.int64], neighbours: NDArray[np.int32],
+                kept: Mapping[str, float]) -> Clusters:
+        """Clusters within cameras, with the ``camera_k1`` that was kept or is chosen."""
+        sizes = self._sizes
+        if self.camera_k1 == "auto" and "k1" in kept:
+            sizes = (int(kept["k1"]),)
+        elif len(sizes) > 1:
+            kept = {}  # an eps without its k1
+        tried = {k1: self.by_density(lambda most, k1=k1: near_pairs(features, most, k1, self._k2(k1), neighbours),
+                                     self.camera_eps, self.camera_min_samples, "camera_eps", kept, _covering,
+                                     self.camera_doubt) for k1 in sizes}
+        chosen, lines = sizes[0], []
+        if len(tried) > 1:
+            quality = {k1: simplified_silhouette(features, found.labels, cameras) for k1, found in tried.items()}
+            chosen = next(k1 for k1 in sizes if quality[k1] >= ENOUGH * max(quality.values()))
+            every = ", ".join(f"{k1}: {value:.3f}" for k1, value in quality.items())
+            lines = [f"Cluster.camera_k1 auto: {chosen}, kept from now on (silhouettes {every})"]
+        within = tried[chosen]
+        seconds = {part: sum(found.seconds.get(part, 0.0) for found in tried.values()) for part in within.seconds}
+        return dataclasses.replace(
+            within, kept={**within.kept, **({"k1": chosen} if self.camera_k1 == "auto" else {})},
+            figures={**within.figures, "camera_k1": chosen}, lines=[*lines, *within.lines], seconds=seconds)
 
 
 def _covering(near: NearPairs, min_samples: int) -> float:

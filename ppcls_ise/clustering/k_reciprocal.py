@@ -157,15 +157,17 @@ def check_group_search(search: str) -> None:
 
 
 def check_keys(clustering: object, *keys: str) -> None:
-    """Check that the ``eps`` among the keys lie in (0, 1), or are ``auto``, and that the others are at least 1.
+    """Check that the ``eps`` among the keys lie in (0, 1), and that the others are at least 1; ``auto`` passes.
 
     Raises:
         ISEError: naming the one that is out of range.
     """
     for key in keys:
         value = getattr(clustering, key)
+        if value == "auto":
+            continue
         if key.endswith("eps"):
-            if value != "auto" and not 0 < value < 1:
+            if not 0 < value < 1:
                 raise ISEError(f"{key} must be above 0 and below 1, or auto, not {value!r}")
         elif value < 1:
             raise ISEError(f"{key} must be above 0, not {value!r}")
