@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -39,8 +40,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     Where fewer than two cameras are known it is :class:`KReciprocalDBSCAN` with the keys of that. Images of no known
     camera are one camera more, which is linked to no other.
 
-    What it records: ``eps`` and ``camera_k1`` within cameras, ``camera_clusters`` (clusters before they are joined), ``joins``,
-    ``refused_joins`` and ``linked_cameras`` (pairs of cameras).
+    What it records: ``eps`` and ``camera_k1`` within cameras, ``camera_clusters`` (clusters before they are joined),
+    ``joins``, ``refused_joins`` and ``linked_cameras`` (pairs of cameras).
 
     Attributes:
         camera_eps: as ``eps``, within a camera. ``auto``: the smallest at which 60 % of the images are in a cluster
@@ -133,9 +134,11 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
             sizes = (int(kept["k1"]),)
         elif len(sizes) > 1:
             kept = {}  # an eps without its k1
-        tried = {k1: self.by_density(lambda most, k1=k1: near_pairs(features, most, k1, self._k2(k1), neighbours),
-                                     self.camera_eps, self.camera_min_samples, "camera_eps", kept, _covering,
-                                     self.camera_doubt) for k1 in sizes}
+        tried = {}
+        for k1 in sizes:
+            near = functools.partial(near_pairs, features, k1=k1, k2=self._k2(k1), neighbours=neighbours)
+            tried[k1] = self.by_density(near, self.camera_eps, self.camera_min_samples, "camera_eps", kept, _covering,
+                                        self.camera_doubt)
         chosen, lines = sizes[0], []
         if len(tried) > 1:
             quality = {k1: simplified_silhouette(features, found.labels, cameras) for k1, found in tried.items()}

@@ -13,9 +13,9 @@ __all__ = ["simplified_silhouette"]
 def simplified_silhouette(x: Features, labels: ArrayLike, groups: ArrayLike, block_size: int = 4096) -> float:
     """Mean silhouette of the clustered rows, by cosine distance to centroids.
 
-    ``(b - a) / max(a, b)``: a the distance of a row to the mean of the *others* of its cluster, b to the nearest centroid
-    of another cluster of its group (Rousseeuw, 1987; with centroids, so that no N x N matrix is needed). It falls where
-    a cluster is cut in two, and where two are one.
+    ``(b - a) / max(a, b)``: a the distance of a row to the mean of the *others* of its cluster, b to the nearest
+    centroid of another cluster of its group (Rousseeuw, 1987; with centroids, so that no N x N matrix is needed). It
+    falls where a cluster is cut in two, and where two are one.
 
     Args:
         x: ``[N, D]`` float32 unit rows.

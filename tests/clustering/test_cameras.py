@@ -22,6 +22,7 @@ from ppcls_ise.clustering.camera_links import (
 )
 from ppcls_ise.clustering.cameras import SIMILARITIES, camera_similarity, known_cameras, spanning_cameras
 from ppcls_ise.clustering.search.groups import group_neighbours
+from ppcls_ise.clustering.silhouette import simplified_silhouette
 from ppcls_ise.errors import ISEError
 from tests.clustering.test_base import in_shares
 from tests.clustering.twins import dense, jaccard
@@ -301,11 +302,47 @@ def test_eps_covers_a_share_of_the_images():
     found = CrossCameraDBSCAN(**PLAIN)(x, cameras)
     eps = found.kept["eps"]
     assert 0.6 <= (found.labels >= 0).mean() < 0.8 and found.figures["eps"] == eps
-    assert found.lines[0] == f"Cluster.camera_eps auto: {eps}, kept from now on"
-    smaller = CrossCameraDBSCAN(**PLAIN, camera_eps=eps - 0.02)(x, cameras)
+    assert found.lines[1] == f"Cluster.camera_eps auto: {eps}, kept from now on"
+    smaller = CrossCameraDBSCAN(**PLAIN, camera_eps=eps - 0.02, camera_k1=int(found.kept["k1"]))(x, cameras)
     assert (smaller.labels >= 0).mean() < 0.6
-    again = CrossCameraDBSCAN(**PLAIN)(x, cameras, kept={"eps": 0.3})
-    assert again.figures["eps"] == 0.3 and again.kept == {"eps": 0.3}
+    again = CrossCameraDBSCAN(**PLAIN)(x, cameras, kept={"eps": 0.3, "k1": 6})
+    assert again.figures["eps"] == 0.3 and again.kept == {"eps": 0.3, "k1": 6}
+
+
+@pytest.mark.parametrize("block_size", [7, 4096])
+def test_the_silhouette_is_its_formula(block_size):
+    x, owner, cameras = people(13, people=8)
+    labels = np.where(np.arange(len(x)) % 5 == 0, -1, owner * 4 + cameras)
+    scores = []
+    for row in np.flatnonzero(labels >= 0):
+        within = np.flatnonzero(labels == labels[row])
+        others = [x[labels == label].astype(np.float64).mean(axis=0)
+                  for label in set(labels[cameras == cameras[row]]) - {-1, labels[row]}]
+        own = x[within[within != row]].astype(np.float64).mean(axis=0)
+        a, b = (1 - max(x[row] @ mean / np.linalg.norm(mean) for mean in means) for means in ([own], others))
+        scores.append((b - a) / max(a, b))
+    assert simplified_silhouette(x, labels, cameras, block_size) == pytest.approx(np.mean(scores), abs=1e-5)
+    assert simplified_silhouette(x, np.full(len(x), -1), cameras) == -1
+    assert simplified_silhouette(x, np.where(labels == labels.max(), 0, -1), cameras) == -1
+    halves = np.where(np.arange(len(x)) % 2, owner * 4 + cameras, 32 + owner * 4 + cameras)
+    whole = simplified_silhouette(x, owner * 4 + cameras, cameras)
+    pairs = simplified_silhouette(x, owner // 2 * 4 + cameras, cameras)
+    assert simplified_silhouette(x, halves, cameras) < whole > pairs
+
+
+@pytest.mark.parametrize("each, expected", [(5, 6), (18, 12), (30, 24)])
+def test_neighbours_fit_the_images_a_camera_has_of_a_person(each, expected):
+    x, _, cameras = people(14, people=20, cameras=2, each=each, noise=0.7)
+    clustering = CrossCameraDBSCAN(**PLAIN)
+    found = clustering(x, cameras)
+    assert found.figures["camera_k1"] == found.kept["k1"] == expected
+    assert found.lines[0].startswith(f"Cluster.camera_k1 auto: {expected}, kept from now on (silhouettes 6: ")
+    again = clustering(x, cameras, kept=found.kept)
+    np.testing.assert_array_equal(again.labels, found.labels)
+    assert again.kept == found.kept and not any("auto" in line for line in again.lines)
+    fixed = CrossCameraDBSCAN(**PLAIN, camera_k1=expected)(x, cameras)
+    np.testing.assert_array_equal(fixed.labels, found.labels)
+    assert "k1" not in fixed.kept
 
 
 def test_links_can_be_said():
