@@ -13,6 +13,7 @@ from ..errors import ISEError
 from .cameras import known_cameras
 from .clusters import Clusters
 from .distance import NearPairs
+from .eps import eps_advice
 from .features import Features, as_features
 from .k_reciprocal import KReciprocalDBSCAN, check_group_search, check_keys
 from .pairs import mirror
@@ -80,11 +81,22 @@ class CameraJaccardDBSCAN(KReciprocalDBSCAN):
         known = known_cameras(cameras)
         if known is None:
             return super().assign(features, cameras, neighbours, kept)
-        sizes = self.intra_k1, self.inter_k1, self.intra_k2, self.inter_k2
-        own, others = neighbours
-        clusters = self.by_density(lambda most: camera_jaccard_pairs(features, own, others, *sizes, max_distance=most),
-                                   self.camera_eps, self.camera_min_samples, "camera_eps", kept)
+        clusters = self.by_density(lambda most: self._near(features, neighbours, most), self.camera_eps,
+                                   self.camera_min_samples, "camera_eps", kept)
         return self.selected(clusters, known)
+
+    def advice(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
+               neighbours: tuple[NDArray[Any], ...], clusters: Clusters) -> str:
+        """As of :class:`KReciprocalDBSCAN`, of this distance."""
+        if known_cameras(cameras) is None:
+            return super().advice(features, cameras, neighbours, clusters)
+        return eps_advice(self._near(features, neighbours, 1.0).distances, clusters.figures["eps"],
+                          self.camera_min_samples, of_cameras=True)
+
+    def _near(self, features: NDArray[np.float32], neighbours: tuple[NDArray[Any], ...], most: float) -> NearPairs:
+        own, others = neighbours
+        return camera_jaccard_pairs(features, own, others, self.intra_k1, self.inter_k1, self.intra_k2, self.inter_k2,
+                                    max_distance=most)
 
     def _lists(self) -> tuple[tuple[int, Literal["same", "other"]], ...]:
         return ((max(self.intra_k1, self.intra_k2), "same"), (max(self.inter_k1, self.inter_k2), "other"))

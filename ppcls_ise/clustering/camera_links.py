@@ -1,6 +1,7 @@
 """Which cameras see the same persons, and which clusters of two cameras are one."""
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ __all__ = ["BestMatches", "Joins", "best_matches", "beyond_expectation", "join_c
 LEAST, MANY = 8, 10
 #: Share of a camera's largest count that a pair needs to be among its best.
 AMONG_BEST = 0.8
+#: Clusters of a camera that are compared with as many of another at a time.
+BLOCK = 2048
 
 
 class BestMatches(NamedTuple):
@@ -47,17 +50,30 @@ def best_matches(means: NDArray[np.float32], cameras: NDArray[np.int64], count: 
     similarity, standardized = (np.full((len(means), count), -np.inf, np.float32) for _ in range(2))
     for first in range(count):
         for second in range(first + 1, count):
-            rows, columns = members[first], members[second]
-            if not len(rows) or not len(columns):
+            pair = members[first], members[second]
+            if not len(pair[0]) or not len(pair[1]):
                 continue
-            block = onednn.products(means[rows], means[columns])
-            mean, deviation = block.mean(dtype=np.float64), max(block.std(dtype=np.float64), 1e-12)
-            for own, others, camera, cosines in ((rows, columns, second, block), (columns, rows, first, block.T)):
-                best = cosines.argmax(axis=1)
-                found[own, camera] = others[best]
-                similarity[own, camera] = cosines[np.arange(len(own)), best]
+            total = squares = 0.0
+            for rows, columns in itertools.product(*map(_blocks, pair)):
+                block = onednn.products(means[rows], means[columns])
+                total += float(block.sum(dtype=np.float64))
+                squares += float(np.square(block, dtype=np.float64).sum())
+                for own, others, camera, cosines in ((rows, columns, second, block), (columns, rows, first, block.T)):
+                    best = cosines.argmax(axis=1)
+                    largest = cosines[np.arange(len(own)), best]
+                    nearer = largest > similarity[own, camera]
+                    found[own[nearer], camera] = others[best[nearer]]
+                    similarity[own[nearer], camera] = largest[nearer]
+            pairs = len(pair[0]) * len(pair[1])
+            mean = total / pairs
+            deviation = max(squares / pairs - mean ** 2, 1e-24) ** 0.5
+            for own, camera in zip(pair, (second, first)):
                 standardized[own, camera] = (similarity[own, camera] - mean) / deviation
     return BestMatches(found, similarity, standardized)
+
+
+def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[start:start + BLOCK] for start in range(0, len(rows), BLOCK)]
 
 
 def mutual_counts(matches: BestMatches, cameras: NDArray[np.int64],

@@ -101,6 +101,7 @@ def assigned(clustering: Clustering, features: NDArray[np.float32], cameras: NDA
         if not isinstance(clusters, Clusters):
             raise ISEError(f"assign must return Clusters(labels), not {_described(clusters)}")
         _check_labels(clusters.labels, len(features))
+        _check_cameras(clusters, len(features), cameras)
         for part in ("kept", "figures", "seconds"):
             _check_numbers(part, getattr(clusters, part))
         if isinstance(clusters.lines, str):
@@ -133,6 +134,19 @@ def _check_labels(labels: NDArray[np.int64], count: int) -> None:
         missing = int(np.flatnonzero(found != np.arange(len(found)))[0])
         raise ISEError(f"labels must be 0..K-1 without gaps, but {missing} is missing below {found[-1]}; number them "
                        "anew: labels[labels >= 0] = np.unique(labels[labels >= 0], return_inverse=True)[1]")
+
+
+def _check_cameras(clusters: Clusters, count: int, cameras: NDArray[np.int64] | None) -> None:
+    coarse, linked = (None if array is None else np.asarray(array) for array in (clusters.coarse, clusters.linked))
+    if coarse is not None and (coarse.shape != (count,) or not np.issubdtype(coarse.dtype, np.integer)):
+        raise ISEError(f"coarse must be whole numbers of shape [{count}], one for each image, not {coarse.dtype} "
+                       f"{list(coarse.shape)}")
+    if linked is None:
+        return
+    ids = 0 if cameras is None else len(np.unique(cameras[cameras >= 0]))
+    if linked.shape != (ids, ids) or linked.dtype != np.bool_ or (linked != linked.T).any():
+        raise ISEError(f"linked must be bool of shape [{ids}, {ids}], symmetric, a row for each known camera, not "
+                       f"{linked.dtype} {list(linked.shape)}")
 
 
 def _check_numbers(part: str, values: object) -> None:

@@ -14,7 +14,7 @@ from .camera_links import best_matches, join_clusters, linked_cameras
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
 from .distance import NearPairs
-from .eps import covering_eps
+from .eps import covering_eps, eps_advice
 from .features import Features
 from .jaccard import near_pairs
 from .k_reciprocal import KReciprocalDBSCAN, check_group_search, check_keys
@@ -70,7 +70,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         check_group_search(self.search)
         check_keys(self, "camera_eps", "camera_min_samples", "camera_k1", "camera_k2")
         if not 0 <= self.camera_doubt < 1:
-            raise ISEError(f"camera_doubt must be from 0 to 1, not {self.camera_doubt!r}")
+            raise ISEError(f"camera_doubt must be at least 0 and below 1, not {self.camera_doubt!r}")
 
     def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
              parts: int) -> tuple[NDArray[Any], ...]:
@@ -115,6 +115,15 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         return self.selected(dataclasses.replace(within, labels=labels, figures=figures, lines=lines,
                                                  linked=linked), known)
 
+    def advice(self, features: NDArray[np.float32], cameras: NDArray[np.int64] | None,
+               neighbours: tuple[NDArray[Any], ...], clusters: Clusters) -> str:
+        """As of :class:`KReciprocalDBSCAN`, of the distances within cameras."""
+        if known_cameras(cameras) is None or "camera_k1" not in clusters.figures:
+            return super().advice(features, cameras, neighbours, clusters)
+        k1 = int(clusters.figures["camera_k1"])
+        return eps_advice(near_pairs(features, 1.0, k1, self._k2(k1), neighbours[0]).distances,
+                          clusters.figures["eps"], self.camera_min_samples, of_cameras=True)
+
     @property
     def _neighbours(self) -> int:
         return max(max(k1, self._k2(k1)) for k1 in self._sizes)
@@ -130,8 +139,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
                 kept: Mapping[str, float]) -> Clusters:
         """Clusters within cameras, with the ``camera_k1`` that was kept or is chosen."""
         sizes = self._sizes
-        if self.camera_k1 == "auto" and "k1" in kept:
-            sizes = (int(kept["k1"]),)
+        if self.camera_k1 == "auto" and "camera_k1" in kept:
+            sizes = (int(kept["camera_k1"]),)
         elif len(sizes) > 1:
             kept = {}  # an eps without its k1
         tried = {}
@@ -142,13 +151,14 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         chosen, lines = sizes[0], []
         if len(tried) > 1:
             quality = {k1: simplified_silhouette(features, found.labels, cameras) for k1, found in tried.items()}
-            chosen = next(k1 for k1 in sizes if quality[k1] >= ENOUGH * max(quality.values()))
+            best = max(quality.values())
+            chosen = next(k1 for k1 in sizes if quality[k1] >= min(best, ENOUGH * best))  # best may be below 0
             every = ", ".join(f"{k1}: {value:.3f}" for k1, value in quality.items())
             lines = [f"Cluster.camera_k1 auto: {chosen}, kept from now on (silhouettes {every})"]
         within = tried[chosen]
         seconds = {part: sum(found.seconds.get(part, 0.0) for found in tried.values()) for part in within.seconds}
         return dataclasses.replace(
-            within, kept={**within.kept, **({"k1": chosen} if self.camera_k1 == "auto" else {})},
+            within, kept={**within.kept, **({"camera_k1": chosen} if self.camera_k1 == "auto" else {})},
             figures={**within.figures, "camera_k1": chosen}, lines=[*lines, *within.lines], seconds=seconds)
 
 

@@ -132,17 +132,19 @@ def core_distances(distance: csr_matrix, min_samples: int) -> NDArray[np.float64
     return core
 
 
-def eps_advice(distance: csr_matrix, eps: float, min_samples: int) -> str:
+def eps_advice(distance: csr_matrix, eps: float, min_samples: int, of_cameras: bool = False) -> str:
     """Why ``eps`` gave no cluster and what would: a sentence for an error message.
 
-    Args: as of :func:`core_distances`, and the eps that failed.
+    Args: as of :func:`core_distances`, and the eps that failed; ``of_cameras``: its keys are ``camera_eps`` and
+        ``camera_min_samples``.
     """
+    eps_key, least_key = (f"Cluster.{'camera_' * of_cameras}{name}" for name in ("eps", "min_samples"))
     if distance.shape[0] < min_samples:
-        return f"fewer images than Cluster.min_samples {min_samples}"
+        return f"fewer images than {least_key} {min_samples}"
     quantiles = np.quantile(core_distances(distance, min_samples), [0.05, 0.25, 0.5])
     if quantiles[1] >= 1:
         return (f"three quarters of the images have fewer than {min_samples} images at any distance below 1; "
-                "lower Cluster.min_samples, or start from other weights: these features hardly tell who is alike")
+                f"lower {least_key}, or start from other weights: these features hardly tell who is alike")
     return (f"the distance of an image to its {min_samples - 1} nearest others is at most {quantiles[0]:.3f} "
-            f"for 5 % of the images, {quantiles[1]:.3f} for 25 % and {quantiles[2]:.3f} for half; Cluster.eps is "
-            f"{eps}, try {min(quantiles[1] + 0.005, 0.99):.2f} (or a smaller Cluster.min_samples)")
+            f"for 5 % of the images, {quantiles[1]:.3f} for 25 % and {quantiles[2]:.3f} for half; {eps_key} is "
+            f"{eps}, try {min(quantiles[1] + 0.005, 0.99):.2f} (or a smaller {least_key})")

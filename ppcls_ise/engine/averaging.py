@@ -10,6 +10,7 @@ from paddle import nn
 
 from ..config.blocks import GlobalBlock
 from ..distributed.processes import unwrap
+from ..errors import ISEError
 from .run import Hook, State, run_of
 
 __all__ = ["WeightAverage", "automatic_decay", "averaged_weights"]
@@ -74,7 +75,14 @@ class WeightAverage(Hook):
         return {prefix + name: tensor.numpy() for prefix, tensors in parts.items() for name, tensor in tensors.items()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on with the average of a checkpoint; with its weights as the first average if it had none."""
+        """Go on with the average of a checkpoint; with its weights as the first average if it had none.
+
+        Raises:
+            ISEError: for an anchor, where the checkpoint does not hold what to be near to.
+        """
+        if self.start and not any(name.startswith("start.") for name in state):
+            raise ISEError("Global.anchor cannot be set when a run is resumed that began without it: the checkpoint "
+                           "does not hold the weights of the start. Mix them when it is over: ise mix-weights")
         for prefix, tensors in (("average.", self.average), ("start.", self.start), ("raw.", self.weights)):
             for name, tensor in tensors.items():
                 if prefix + name in state:

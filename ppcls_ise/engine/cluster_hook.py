@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import random
 import time
+import zlib
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..distributed.processes import on_first_process, unwrap
 from ..errors import ISEError
 from ..host.bridges import update_freq
 from .averaging import averaged_weights
+from .cameras import needs_cameras
 from .cluster_block import clustering_of
 from .cluster_stage import Clustered, cluster_images, kept_of, state_of
 from .extraction import extract_features, loader_settings
@@ -36,8 +38,9 @@ class ClusterHook(Hook):
 
     Before an epoch: extraction, clustering, memory, batches. After a step: the memory follows it. State it keeps:
     ``labels``, the pseudo labels in force, one per training image, ``proxies``, what the cameras saw of their clusters,
-    ``first_margin``, how alike these were across cameras at first, and ``kept``, what the last clustering keeps for the
-    next one (empty before the first), such as an eps that was chosen; the memory and its step are the head's.
+    ``cameras``, a checksum of the images' cameras, ``first_margin``, how alike clusters of two cameras were at first,
+    ``warned``, whether it was said that this fell, and ``kept``, what the last clustering keeps for the next one (empty
+    before the first), such as an eps that was chosen; the memory and its step are the head's.
 
     Args:
         engine: PaddleClas's Engine in train mode.
@@ -49,8 +52,9 @@ class ClusterHook(Hook):
         self.clustering, self.interval = clustering_of(self.block)
         self.head = unwrap(engine.model).head
         self.data_set = engine.train_dataloader.dataset
-        known = known_cameras(self.data_set.camids)
-        self.cameras = None if known is None else camera_codes(known)
+        camids = self.data_set.camids
+        self.codes = None if camids is None else camera_codes(camids)
+        self.cameras = None if known_cameras(camids) is None else self.codes
         self.proxies: CameraProxies | None = None
         self.first_margin: float | None = None
         self.warned = False
@@ -85,7 +89,7 @@ class ClusterHook(Hook):
                                "others to interpolate to, so this epoch trains without support samples; a smaller "
                                "Cluster.eps gives more clusters")
         self.extracted = None  # of weights that change now
-        clusters = self.sampler.start_epoch(self.labels, self.cameras, epoch)
+        clusters = self.sampler.start_epoch(self.labels, self.codes, epoch)
         if clusters < self.sampler.clusters_per_batch:
             logger.warning(f"[Cluster][Epoch {epoch}] fewer clusters than the {self.sampler.clusters_per_batch} of "
                            f"a batch: batches of {clusters} clusters x {self.sampler.num_instances} images")
@@ -103,10 +107,10 @@ class ClusterHook(Hook):
 
     def camera_margin(self) -> float:
         """``camera_margin`` of :func:`camera_similarity`: the pseudo labels in force with the features of the present
-        weights; collective. The next clustering takes the features over.
+        weights; -1 where no two clusters can be compared. Collective; the next clustering takes the features over.
 
         Raises:
-            ISEError: on every process, as :meth:`require_cameras`, and if no two clusters can be compared.
+            ISEError: on every process, as :meth:`require_cameras`.
         """
         cameras, labels = self.require_cameras(), self.labels
         assert labels is not None  # since the first epoch
@@ -115,8 +119,8 @@ class ClusterHook(Hook):
         def measured() -> float:
             found = camera_similarity(camera_proxies(features.numpy(), labels, cameras))
             if not found:
-                raise ISEError("Global.best_metric unlabelled: no camera has two clusters to compare")
-            return found["camera_margin"]
+                logger.info("[Cameras] no camera has two clusters to compare: this epoch is not the best one")
+            return found.get("camera_margin", -1.0)
 
         return on_first_process(measured)
 
@@ -128,9 +132,11 @@ class ClusterHook(Hook):
             self.first_margin = margin
         if margin < self.first_margin - DRIVEN_APART and not self.warned:
             self.warned = True
+            remedy = ("Global.anchor below 1 or a lower learning rate stays nearer to the start, and docs/cameras.md "
+                      "says more" if needs_cameras(self.engine.config) else
+                      "docs/cameras.md and configs/*_cameras.yaml say what stops it")
             logger.warning(f"[Cameras][Epoch {epoch}] camera_margin fell from {self.first_margin:.3f} to {margin:.3f}: "
-                           "this training drives apart what different cameras see of a person. docs/cameras.md and "
-                           "configs/*_cameras.yaml say what stops it")
+                           f"this training drives apart what different cameras see of a person. {remedy}")
 
     def _start_epoch(self, centroids: np.ndarray, step: int) -> None:
         total = self.engine.config["Global"]["epochs"] * self.steps_per_epoch
@@ -150,7 +156,8 @@ class ClusterHook(Hook):
         return {"labels": self.labels, "images": self.data_set.list.checksum(), "step": self.head.step,
                 "centroids": self.head.memory.centroids.numpy(), **state_of(self.block, self.kept),
                 **{f"{PROXIES}{name}": array for name, array in proxies.items()},
-                **({} if self.first_margin is None else {"first_margin": self.first_margin})}
+                **({} if self.cameras is None else {"cameras": zlib.crc32(self.cameras.tobytes())}),
+                **({} if self.first_margin is None else {"first_margin": self.first_margin, "warned": self.warned})}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what :meth:`state_dict` returned.
@@ -164,8 +171,13 @@ class ClusterHook(Hook):
                            "Global.pretrained_model")
         self.labels, self.kept = state["labels"], kept_of(self.block, state)
         if self.cameras is not None:
+            if "cameras" in state and int(state["cameras"]) != zlib.crc32(self.cameras.tobytes()):
+                raise ISEError("Global.checkpoints is of a run whose images told other cameras; resume with the data "
+                               "set's pattern or cameras of then, or start from its weights with "
+                               "Global.pretrained_model")
             self.proxies = _proxies_of(state)
-            self.first_margin = float(state["first_margin"]) if "first_margin" in state else None
+            if "first_margin" in state:
+                self.first_margin, self.warned = float(state["first_margin"]), bool(state.get("warned", False))
         self._start_epoch(state["centroids"], int(state["step"]))
 
     def _extract(self) -> paddle.Tensor:

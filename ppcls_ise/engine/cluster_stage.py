@@ -83,10 +83,13 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         taken.update(clusters.seconds)
         with timed(taken, "centroids"):
             centroids = cluster_centroids(host, clusters.labels)
-        known = known_cameras(cameras)
-        proxies = None if known is None else camera_proxies(host, clusters.labels, camera_codes(known),
-                                                              clusters.coarse, clusters.linked)
-        figures = {**clusters.figures, **(camera_similarity(proxies) if proxies is not None else {})}
+        known, proxies = known_cameras(cameras), None
+        figures = dict(clusters.figures)
+        if known is not None:
+            proxies = camera_proxies(host, clusters.labels, camera_codes(known), clusters.coarse, clusters.linked)
+            figures.update(camera_similarity(proxies))
+            if not len(proxies.labels):  # the clusters are of images of no known camera
+                proxies = None
         _log(clusters.labels, title, taken)
         _write(record, {"labels": clusters.labels, "paths": np.array(names), **figures,
                         **{f"seconds_{part}": value for part, value in taken.items()}})

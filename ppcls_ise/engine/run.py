@@ -77,10 +77,14 @@ class Run:
     def join(self, hook: AnyHook) -> AnyHook:
         """Add a hook; in a resumed run it gets its state back."""
         hook.run = self
-        if self._loaded is not None:
-            hook.load_state_dict(self._loaded)
+        self.restore(hook)
         self.hooks.append(hook)
         return hook
+
+    def restore(self, hook: Hook) -> None:
+        """In a resumed run, give a hook its state back."""
+        if self._loaded is not None:
+            hook.load_state_dict(self._loaded)
 
     def hook(self, kind: type[AnyHook]) -> AnyHook | None:
         """The hook of a class; None if there is none."""

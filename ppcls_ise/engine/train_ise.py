@@ -48,4 +48,6 @@ def _begin(run: Run, engine: Any) -> None:
     average = WeightAverage(engine, told_apart)
     if average.is_needed:
         run.join(average)
+    else:
+        run.restore(average)  # training goes on with the weights, not with their average
     call_after_step(engine, run.after_step)

@@ -145,7 +145,8 @@ def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, camera
             rival = paddle.where(own_camera & ~positive & other_group, score, lowest)
             negative = (rival >= _last_of(rival, negatives)) & (rival > lowest)
         logits = similarity / temperature
-        total = paddle.where(positive | negative, logits, lowest).logsumexp(axis=1)
+        alone = (counted == 0).unsqueeze(1)  # counts for nothing; against all proxies, to be a number
+        total = paddle.where(positive | negative | alone, logits, lowest).logsumexp(axis=1)
         positive = positive.astype("float32")
         mean_positive = (positive * logits).sum(axis=1) / positive.sum(axis=1).clip(min=1)
         return (counted * (total - mean_positive)).sum() / counted.sum().clip(min=1)
@@ -161,13 +162,14 @@ def camera_entropy_weights(labels: paddle.Tensor, cameras: paddle.Tensor) -> pad
     Returns:
         float32 [B]: the weight of each row's cluster; their mean over the clusters is 1.
     """
-    present, group = paddle.unique(labels, return_inverse=True)  # type: ignore[misc]
-    seen, camera = paddle.unique(cameras, return_inverse=True)  # type: ignore[misc]
-    counts = paddle.matmul(F.one_hot(group, len(present)), F.one_hot(camera, len(seen)), transpose_x=True)
-    shares = counts / counts.sum(axis=1, keepdim=True)
-    entropy = -(shares * paddle.log2(shares.clip(min=1e-12))).sum(axis=1)
-    weights = F.softmax(entropy, axis=0) * len(present)
-    return paddle.gather(weights, group)
+    with paddle.no_grad(), paddle.amp.auto_cast(enable=False):
+        present, group = paddle.unique(labels, return_inverse=True)  # type: ignore[misc]
+        seen, camera = paddle.unique(cameras, return_inverse=True)  # type: ignore[misc]
+        counts = paddle.matmul(F.one_hot(group, len(present)), F.one_hot(camera, len(seen)), transpose_x=True)
+        shares = counts / counts.sum(axis=1, keepdim=True)
+        entropy = -(shares * paddle.log2(shares.clip(min=1e-12))).sum(axis=1)
+        weights = F.softmax(entropy, axis=0) * len(present)
+        return paddle.gather(weights, group)
 
 
 def _last_of(values: paddle.Tensor, count: int) -> paddle.Tensor:

@@ -32,5 +32,7 @@ def mixed(start: State, trained: State, share: float) -> State:
              for name, (one, other) in arrays.items() if (one.shape, one.dtype) != (other.shape, other.dtype)]
     if wrong:
         raise ISEError(f"the two are of different networks: {some(wrong)}")
+    if share == 1:  # to the bit
+        return {name: other for name, (_, other) in arrays.items()}
     return {name: one + one.dtype.type(share) * (other - one) if np.issubdtype(one.dtype, np.floating) else other
             for name, (one, other) in arrays.items()}

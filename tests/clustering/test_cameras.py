@@ -13,6 +13,7 @@ from ppcls_ise.clustering import (
     camera_proxies,
     standardized_by_camera,
 )
+from ppcls_ise.clustering import camera_links as links
 from ppcls_ise.clustering.camera_jaccard import camera_jaccard_pairs
 from ppcls_ise.clustering.camera_links import (
     best_matches,
@@ -21,6 +22,7 @@ from ppcls_ise.clustering.camera_links import (
     mutual_counts,
 )
 from ppcls_ise.clustering.cameras import SIMILARITIES, camera_similarity, known_cameras, spanning_cameras
+from ppcls_ise.clustering.checked import neighbours_of
 from ppcls_ise.clustering.search.groups import group_neighbours
 from ppcls_ise.clustering.silhouette import simplified_silhouette
 from ppcls_ise.errors import ISEError
@@ -204,6 +206,52 @@ def test_coarse_clusters_hold_the_clusters_of_a_larger_eps():
     assert CrossCameraDBSCAN(**PLAIN, camera_doubt=0.0)(x, cameras).coarse is None
 
 
+def test_doubt_ends_where_everything_would_be_one_cluster():
+    x, _, cameras = people(9, noise=0.8, dim=12)
+    for eps, same_as in ((0.85, 0.9), (0.95, 0.95)):
+        found = CrossCameraDBSCAN(**PLAIN, camera_eps=eps, camera_doubt=0.1, camera_k1=6)(x, cameras)
+        rows = np.flatnonzero(cameras == 1)
+        expected = DBSCAN(eps=same_as, min_samples=3, metric="precomputed").fit_predict(jaccard(x[rows], 6, 2))
+        assert same_partition(found.coarse[rows], expected)
+    few = people(9, people=60, each=2)
+    first = CrossCameraDBSCAN(**PLAIN)(few[0], few[2])
+    again = CrossCameraDBSCAN(**PLAIN)(few[0], few[2], kept=first.kept)
+    assert first.kept["camera_eps"] > 0.7
+    np.testing.assert_array_equal(first.coarse, again.coarse)
+
+
+@pytest.mark.parametrize("kind", [CrossCameraDBSCAN, CameraJaccardDBSCAN])
+def test_no_cluster_is_an_error_with_advice(kind):
+    x = np.random.default_rng(0).normal(size=(300, 24)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    cameras = np.arange(300) % 3
+    clustering = kind(camera_eps=0.05)
+    neighbours = neighbours_of(clustering, x, cameras, slice(0, 300), ())
+    found = clustering.assign(x, cameras, neighbours, {})
+    assert found.labels.max() == -1
+    advice = clustering.advice(x, cameras, neighbours, found)
+    tried = float(advice.split("Cluster.camera_eps is 0.05, try ")[1].split()[0])
+    assert kind(camera_eps=tried)(x, cameras).labels.max() >= 0
+
+
+@pytest.mark.parametrize("block", [3, 2048])
+def test_matches_are_found_block_by_block(block, monkeypatch):
+    x, owner, cameras = people(15, people=30)
+    proxies = camera_proxies(x, owner, cameras)
+    monkeypatch.setattr(links, "BLOCK", block)
+    found = best_matches(proxies.features, proxies.cameras, 4)
+    cosine = proxies.features @ proxies.features.T
+    for cluster, camera in np.ndindex(len(cosine), 4):
+        others, own = (np.flatnonzero(proxies.cameras == one) for one in (camera, proxies.cameras[cluster]))
+        if camera == proxies.cameras[cluster]:
+            assert found.clusters[cluster, camera] == -1 and found.similarity[cluster, camera] == -np.inf
+            continue
+        assert found.clusters[cluster, camera] == others[cosine[cluster, others].argmax()]
+        pairs, best = cosine[np.ix_(own, others)].astype(np.float64), cosine[cluster, others].max()
+        assert found.similarity[cluster, camera] == pytest.approx(best, abs=1e-6)
+        assert found.standardized[cluster, camera] == pytest.approx((best - pairs.mean()) / pairs.std(), abs=1e-4)
+
+
 def test_links_are_where_matches_are_more_than_the_others_predict():
     pairs = np.array([[0, 30, 1, 0], [30, 0, 0, 2], [1, 0, 0, 12], [0, 2, 12, 0]])
     assert np.argwhere(np.triu(beyond_expectation(pairs))).tolist() == [[0, 1], [2, 3]]
@@ -300,13 +348,13 @@ def test_cameras_of_one_style_are_not_linked_for_that():
 def test_eps_covers_a_share_of_the_images():
     x, _, cameras = people(10, noise=0.8, dim=12)
     found = CrossCameraDBSCAN(**PLAIN)(x, cameras)
-    eps = found.kept["eps"]
+    eps = found.kept["camera_eps"]
     assert 0.6 <= (found.labels >= 0).mean() < 0.8 and found.figures["eps"] == eps
     assert found.lines[1] == f"Cluster.camera_eps auto: {eps}, kept from now on"
-    smaller = CrossCameraDBSCAN(**PLAIN, camera_eps=eps - 0.02, camera_k1=int(found.kept["k1"]))(x, cameras)
+    smaller = CrossCameraDBSCAN(**PLAIN, camera_eps=eps - 0.02, camera_k1=int(found.kept["camera_k1"]))(x, cameras)
     assert (smaller.labels >= 0).mean() < 0.6
-    again = CrossCameraDBSCAN(**PLAIN)(x, cameras, kept={"eps": 0.3, "k1": 6})
-    assert again.figures["eps"] == 0.3 and again.kept == {"eps": 0.3, "k1": 6}
+    again = CrossCameraDBSCAN(**PLAIN)(x, cameras, kept={"camera_eps": 0.3, "camera_k1": 6})
+    assert again.figures["eps"] == 0.3 and again.kept == {"camera_eps": 0.3, "camera_k1": 6}
 
 
 @pytest.mark.parametrize("block_size", [7, 4096])
@@ -335,14 +383,14 @@ def test_neighbours_fit_the_images_a_camera_has_of_a_person(each, expected):
     x, _, cameras = people(14, people=20, cameras=2, each=each, noise=0.7)
     clustering = CrossCameraDBSCAN(**PLAIN)
     found = clustering(x, cameras)
-    assert found.figures["camera_k1"] == found.kept["k1"] == expected
+    assert found.figures["camera_k1"] == found.kept["camera_k1"] == expected
     assert found.lines[0].startswith(f"Cluster.camera_k1 auto: {expected}, kept from now on (silhouettes 6: ")
     again = clustering(x, cameras, kept=found.kept)
     np.testing.assert_array_equal(again.labels, found.labels)
     assert again.kept == found.kept and not any("auto" in line for line in again.lines)
     fixed = CrossCameraDBSCAN(**PLAIN, camera_k1=expected)(x, cameras)
     np.testing.assert_array_equal(fixed.labels, found.labels)
-    assert "k1" not in fixed.kept
+    assert "camera_k1" not in fixed.kept
 
 
 def test_links_can_be_said():

@@ -45,6 +45,31 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(train, overrides):
         assert np.array_equal(states[0][name], states[1][name]), name
 
 
+def resume(train, first, *overrides):
+    stem = str(next(pathlib.Path(first.output_dir).rglob("latest.pdparams")))[:-9]
+    return train(*overrides, "Global.epochs=2", f"Global.checkpoints={stem}", name="resumed")[0]
+
+
+def test_a_run_with_other_cameras_is_not_resumed(train):
+    first, _ = train("Global.epochs=1", name="first")
+    with pytest.raises(ISEError, match="told other cameras"):
+        resume(train, first, r"DataLoader.Train.dataset.pattern=(?P<pid>\d+)_c\d+s(?P<camid>\d)_\d+_0\d")
+
+
+def test_training_goes_on_with_the_weights_where_there_is_no_average_any_more(train):
+    plain, _ = train(name="plain")
+    averaged, _ = train("Global.ema_decay=0.9", "Global.save_interval=1", name="averaged")
+    stem = str(next(pathlib.Path(averaged.output_dir).rglob("epoch_1.pdparams")))[:-9]
+    resumed, _ = train(f"Global.checkpoints={stem}", name="resumed")
+    assert_equal(weights(plain.output_dir), weights(resumed.output_dir))
+
+
+def test_an_anchor_needs_the_start(train):
+    first, _ = train("Global.epochs=1", "Global.ema_decay=0.9", name="first")
+    with pytest.raises(ISEError, match="Global.anchor cannot be set"):
+        resume(train, first, "Global.ema_decay=0.9", "Global.anchor=0.5")
+
+
 def test_a_worse_epoch_does_not_become_the_best_model_of_a_resumed_run(train):
     first, _ = train("Global.epochs=1", "Global.eval_during_train=True", name="first")
     stem = str(next(pathlib.Path(first.output_dir).rglob("latest.pdparams")))[:-9]

@@ -37,6 +37,13 @@ def cluster(tmp_path):
     return run
 
 
+def test_clusters_of_no_known_camera_have_no_proxies(cluster):
+    x = np.eye(40, dtype=np.float32)[np.arange(60) % 40]  # rows 0 to 19 twice, the others once
+    cameras = np.where(np.arange(60) % 40 < 20, -1, np.arange(60) % 2)
+    found, _ = cluster(x, cameras=cameras, k1=4, k2=1, eps=0.5, min_samples=2)
+    assert found.labels.max() == 19 and found.proxies is None and "camera_margin" not in found.figures
+
+
 def test_the_record(cluster, tmp_path):
     x = features(300, groups=20)
     found, record = cluster(x, kept={"eps": 0.2}, min_samples=3)

@@ -66,6 +66,18 @@ def test_rows_of_no_known_camera_do_not_count():
     assert float(loss_of(features, labels, nobody, proxies)) == 0
 
 
+def test_rows_without_a_proxy_leave_the_loss_a_number():
+    features, labels, cameras, proxies = case(0)
+    nobody_else = camera_proxies(features, labels, np.zeros_like(cameras))  # all proxies are of camera 0
+    unknown = np.where(np.arange(len(cameras)) % 2, -1, 0)
+    for positives in (0, 2):
+        tensor = paddle.to_tensor(features, stop_gradient=False)
+        given = map(paddle.to_tensor, (labels % 4 + 5, unknown, *nobody_else))  # clusters that some rows are alone of
+        loss = camera_proxy_contrast(tensor, *given, positives=positives)
+        loss.backward()
+        assert np.isfinite(float(loss)) and np.isfinite(tensor.grad.numpy()).all()
+
+
 def test_order_of_rows_and_of_proxies_does_not_matter():
     features, labels, cameras, proxies = case(1)
     expected = float(loss_of(features, labels, cameras, proxies))
