@@ -35,8 +35,8 @@ K1, K2, MIN_SAMPLES = 30, 6, 4
 
 
 def make_features(count, dim, seed=0, latent=48, noise=0.75, camera=0.45, isotropic=0.35, cameras=6):
-    """``[count, dim]`` float32 unit rows, and ``[count]`` whose they are: identities of Market-1501's mean size (17.2
-    images) seen by six cameras.
+    """``[count, dim]`` float32 unit rows, ``[count]`` whose they are, and by which camera: identities of Market-1501's
+    mean size (17.2 images) seen by six cameras.
 
     A row is a random projection of identity + camera + sample noise in ``latent`` dimensions, plus isotropic noise.
     """
@@ -52,14 +52,15 @@ def make_features(count, dim, seed=0, latent=48, noise=0.75, camera=0.45, isotro
 
     centres, offsets = directions(identities), directions(identities, cameras)
     projection = rng.standard_normal((latent, dim)) / np.sqrt(dim)
-    x = np.empty((count, dim), np.float32)
+    x, seen_by = np.empty((count, dim), np.float32), np.empty(count, np.int64)
     for start in range(0, count, 4096):
         own = owner[start:start + 4096]
-        z = centres[own] + camera * offsets[own, rng.integers(cameras, size=len(own))]
+        seen_by[start:start + 4096] = rng.integers(cameras, size=len(own))
+        z = centres[own] + camera * offsets[own, seen_by[start:start + 4096]]
         z += noise * rng.standard_normal(z.shape) / np.sqrt(latent)
         rows = z @ projection + isotropic * rng.standard_normal((len(own), dim)) / np.sqrt(dim)
         x[start:start + 4096] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return x, owner
+    return x, owner, seen_by
 
 
 def dense_program(x, eps):

@@ -86,7 +86,7 @@ def _network_step(place, start):
 def clustering(task):
     """The same neighbours to the bit, and the same labels; seconds of search and of all the rest."""
     count, dim = (1500, 64) if task.small else (12936, 2048)
-    x, _ = make_features(count, dim)
+    x, *_ = make_features(count, dim)
     KReciprocalDBSCAN()(make_features(400, 32)[0])  # compiles
     plain = KReciprocalDBSCAN(eps=0.5, k1=30)
     every = slice(0, count)

@@ -55,6 +55,16 @@ def test_extraction_is_the_same_through_onednn():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("arguments, rows", [
+    (["clustering", "--n", "600", "--cameras", "3", "--dim", "32", "--rounds", "1"],
+     r"^\| 600, 3 \| [\w, ]+ \| [\d.]+ \| [\d.]+ \| \d* \|$"),
+    (["step"], r"^\| [\w :]+ \| -?[\d.]+ \| -?[\d.]+ % \|$")])
+def test_what_cameras_cost_is_measured(arguments, rows):
+    printed = run("cameras", *arguments)
+    assert len(re.findall(rows, printed, re.M)) == (6 if arguments[0] == "clustering" else 3), printed
+
+
+@pytest.mark.slow
 def test_training_steps_are_timed():
     printed = run("training", "steps", "--network", "MobileNetV2", "--rounds", "1", "--count", "1", "--before", ".")
     programs = re.findall(r"^\| MobileNetV2, 64 images of 128x64 \| (\w+) \| [\d.]+ \|", printed, re.M)
