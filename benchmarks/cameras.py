@@ -2,10 +2,13 @@
 
     python benchmarks/cameras.py clustering [--n 12936 32621] [--cameras 6 15]
     python benchmarks/cameras.py step
+    python benchmarks/cameras.py sizes
 
 ``clustering``: seconds of the stage of training (search, distances, labels, centroids, and what the cameras saw of the
 clusters), the fastest of --rounds in turns, over those of KReciprocalDBSCAN; "first" is the clustering that chooses
 ``auto``. ``step``: milliseconds of what comes to a step of MobileNetV2 with 64 images of 128x64, over that step.
+``sizes``: which camera_k1 ``auto`` chooses on drawn features with 3 to 40 images of a person in a camera, and the
+adjusted Rand index of the clusters within cameras by each.
 """
 import argparse
 import functools
@@ -15,13 +18,14 @@ import types
 
 import numpy as np
 import paddle
-from clustering import K1, K2, MIN_SAMPLES, make_features
+from clustering import K1, K2, MIN_SAMPLES, agreement, make_features
 from head import batch, head_step, seconds
 from training import ise_model, ise_step, prepared
 
 from ppcls_ise.arch import ISEHead
 from ppcls_ise.clustering import CameraJaccardDBSCAN, CrossCameraDBSCAN, KReciprocalDBSCAN
 from ppcls_ise.clustering.cameras import camera_proxies
+from ppcls_ise.clustering.cross_camera import SIZES
 from ppcls_ise.loss import CameraProxyLoss
 
 KEYS = {"eps": 0.5, "min_samples": MIN_SAMPLES, "k1": K1, "k2": K2}
@@ -67,6 +71,32 @@ def stage(kind, x, cameras):
     return run
 
 
+def sizes(persons=100, cameras=6, seen_by=4, dim=64):
+    print(f"| noise | images | chosen | {' | '.join(f'ARI by {k1}' for k1 in SIZES)} |\n|{'---|' * (3 + len(SIZES))}")
+    for noise in (0.8, 1.0, 1.2):
+        for images in (3, 5, 10, 20, 40):
+            x, owner, camera = drawn(persons, cameras, seen_by, images, noise, dim)
+            found = {k1: CrossCameraDBSCAN(camera_k1=k1, camera_links="none")(x, camera) for k1 in ("auto", *SIZES)}
+            agreed = [agreement(found[k1].labels, owner * cameras + camera) for k1 in SIZES]
+            print(f"| {noise} | {images} | {found['auto'].figures['camera_k1']} | "
+                  + " | ".join(f"{value:.3f}" for value in agreed) + " |", flush=True)
+
+
+def drawn(persons, cameras, seen_by, images, noise, dim):
+    """Unit rows, whose they are and by which camera: about ``images`` of a person in each of ``seen_by`` cameras."""
+    rng = np.random.default_rng(0)
+    own, style = (unit(rng.standard_normal(shape)) for shape in ((persons, dim), (persons, cameras, dim)))
+    owner, camera = (np.concatenate(parts) for parts in zip(*(
+        (np.full(count, person), np.full(count, one)) for person in range(persons)
+        for one in rng.choice(cameras, seen_by, replace=False) for count in [max(1, rng.poisson(images))])))
+    x = own[owner] + 0.45 * style[owner, camera] + noise * 1.6 * rng.standard_normal((len(owner), dim)) / dim ** 0.5
+    return unit(x).astype(np.float32), owner, camera
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
 def step(repeats=30):
     from ppcls_ise.engine.averaging import WeightAverage
 
@@ -108,7 +138,7 @@ def step(repeats=30):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("clustering", "step"))
+    parser.add_argument("part", choices=("clustering", "step", "sizes"))
     parser.add_argument("--n", type=int, nargs="+", default=[12936, 32621], help="images of each set")
     parser.add_argument("--cameras", type=int, nargs="+", default=[6, 15], help="cameras of each set")
     parser.add_argument("--dim", type=int, default=2048)
@@ -117,6 +147,8 @@ def main():
     prepared(None)
     if arguments.part == "step":
         step()
+    elif arguments.part == "sizes":
+        sizes()
     else:
         clustering(list(zip(arguments.n, arguments.cameras, strict=True)), arguments.dim, arguments.rounds)
 
