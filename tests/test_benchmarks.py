@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from benchmarks import house
+from benchmarks import ablation, house
+from ppcls_ise.config import load_config
+from ppcls_ise.engine import prepare_config
 from tests.helpers import ROOT
 
 
@@ -62,6 +64,21 @@ def test_extraction_is_the_same_through_onednn():
 def test_what_cameras_cost_is_measured(arguments, rows):
     printed = run("cameras", *arguments)
     assert len(re.findall(rows, printed, re.M)) == (6 if arguments[0] == "clustering" else 3), printed
+
+
+def test_variants_of_the_ablation_are_configs_and_the_table_has_their_mean(tmp_path, capsys):
+    for config, *overrides in ablation.VARIANTS.values():
+        prepare_config(load_config(str(ROOT / "configs" / config), overrides), "train")
+    for seed, (mean_ap, follows) in enumerate([(20.0, (0.3, 0.2)), (23.0, (0.2, 0.3))], 1):
+        place = ablation.folder(tmp_path, "plain ISE", seed)
+        place.mkdir()
+        place.joinpath("row.json").write_text(json.dumps({**dict.fromkeys(ablation.COLUMNS.values(), 0.5),
+                                                          "market mAP": mean_ap}))
+        place.joinpath("evaluation.csv").write_text("epoch,unlabelled,mAP\n1,-1.0,0.9\n2,0.1,0.1\n" + "".join(
+            f"{3 + row},{0.2 + row},{value}\n" for row, value in enumerate(follows)))
+    ablation.table(tmp_path, [1, 2, 3])
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| plain ISE | 21.5 ± 2.1 | 0.5 ± 0.0 | 0.5 ± 0.0 | 0.500 ± 0.000 | 0.500 ± 0.000 | 0.50, 1.00 |"]
 
 
 @pytest.mark.slow
