@@ -46,7 +46,6 @@ VARIANTS = {
     "- clusters per camera": (CAMERAS, "Cluster.name=KReciprocalDBSCAN"),
     "- joins": (CAMERAS, "Cluster.camera_links=none"),
     "- choice of links (all linked)": (CAMERAS, "Cluster.camera_links=all"),
-    "- doubt": (CAMERAS, "Cluster.camera_doubt=0"),
 }
 
 

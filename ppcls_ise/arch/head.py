@@ -22,7 +22,6 @@ class Proxies(NamedTuple):
     features: paddle.Tensor  #: float32 [M, D], unit rows
     labels: paddle.Tensor  #: int64 [M]
     cameras: paddle.Tensor  #: int64 [M]
-    groups: paddle.Tensor  #: int64 [M], those of one number may be one person cut in two
     partners: paddle.Tensor  #: bool [C, C], cameras that a camera may share persons with
 
 
@@ -42,8 +41,7 @@ class ISEHead(nn.Layer):
             ``momentum``: weight of the old centroid in the memory update.
             ``update``: ``"hard"`` or ``"all"``, see :class:`ClusterMemory`.
             ``negatives``: clusters that a row is held against in both losses and interpolated to: ``"all"``, or
-            ``"same_camera"``, those that hold an image of the row's camera (MCNL, AAAI 2020, for clusters), without
-            those that the clustering takes for a part of the same person, perhaps.
+            ``"same_camera"``, those that hold an image of the row's camera (MCNL, AAAI 2020, for clusters).
 
     Raises:
         ISEError: for an unknown key, or a value that its key cannot have.
@@ -58,7 +56,7 @@ class ISEHead(nn.Layer):
         self.step, self.total_steps = 0, 1
         self.active_topk = self.topk  #: support samples per row in this epoch: 0 where there are too few clusters
         self.proxies: Proxies | None = None  #: of this epoch; None where no cameras are known
-        self._groups: paddle.Tensor | None = None
+        self._seen: paddle.Tensor | None = None  # bool [C + 1, K]
         self._step_rows: list[tuple[paddle.Tensor, paddle.Tensor]] = []
 
     def start_epoch(self, centroids: NDArray | paddle.Tensor, step: int, total_steps: int,
@@ -75,11 +73,11 @@ class ISEHead(nn.Layer):
         self.step, self.total_steps = step, total_steps
         self.active_topk = self.topk if len(centroids) > self.topk else 0
         self._step_rows = []
-        self.proxies = self._groups = None
+        self.proxies = self._seen = None
         if proxies is not None:
             self.proxies = Proxies(*map(paddle.to_tensor, proxies))
             if self.same_camera:
-                self._groups = _groups_seen(self.proxies, len(centroids))
+                self._seen = _clusters_seen(self.proxies, len(centroids))
 
     @property
     def degree(self) -> float:
@@ -106,7 +104,7 @@ class ISEHead(nn.Layer):
             centroids = self.memory.centroids
             if self.proxies is not None:
                 cameras = columns[:, 1]
-                rivals = None if self._groups is None else _rivals(labels, cameras, self._groups)
+                rivals = None if self._seen is None else _rivals(labels, cameras, self._seen)
             supports, rows, row_labels = None, features, labels
             if self.active_topk:
                 supports, _ = support_samples(features, labels, centroids, self.degree, self.active_topk,
@@ -128,18 +126,14 @@ class ISEHead(nn.Layer):
         self.step += 1
 
 
-def _groups_seen(proxies: Proxies, clusters: int) -> paddle.Tensor:
-    """int64 [C + 1, K]: the group of what a camera saw of a cluster, -1 where it saw nothing. The last row is for
-    images of no known camera: every cluster is seen, in a group of its own."""
-    cameras = int(proxies.cameras.max()) + 1
-    groups = paddle.scatter_nd(paddle.stack([proxies.cameras, proxies.labels], 1), proxies.groups + 1,
-                               [cameras, clusters]) - 1
-    return paddle.concat([groups, paddle.arange(clusters, dtype=groups.dtype).unsqueeze(0)])
+def _clusters_seen(proxies: Proxies, clusters: int) -> paddle.Tensor:
+    """bool [C + 1, K]: whether a camera saw a cluster. The last row is for images of no known camera: all are seen."""
+    seen = paddle.scatter_nd(paddle.stack([proxies.cameras, proxies.labels], 1), paddle.ones_like(proxies.labels),
+                             [int(proxies.cameras.max()) + 1, clusters])
+    return paddle.concat([seen, paddle.ones([1, clusters], seen.dtype)]) > 0
 
 
-def _rivals(labels: paddle.Tensor, cameras: paddle.Tensor, groups: paddle.Tensor) -> paddle.Tensor:
-    known = paddle.where(cameras < 0, paddle.full_like(cameras, len(groups) - 1), cameras)
-    own = labels.unsqueeze(1) == paddle.arange(groups.shape[1], dtype=labels.dtype).unsqueeze(0)
-    seen = paddle.gather(groups, known)
-    own_group = paddle.take_along_axis(seen, labels.unsqueeze(1), 1)
-    return ((seen >= 0) & (seen != own_group)) | own
+def _rivals(labels: paddle.Tensor, cameras: paddle.Tensor, seen: paddle.Tensor) -> paddle.Tensor:
+    known = paddle.where(cameras < 0, paddle.full_like(cameras, len(seen) - 1), cameras)
+    own = labels.unsqueeze(1) == paddle.arange(seen.shape[1], dtype=labels.dtype).unsqueeze(0)
+    return (paddle.gather(seen.astype("int32"), known) > 0) | own  # Paddle 2.6 gathers no bool

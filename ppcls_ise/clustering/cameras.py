@@ -24,7 +24,6 @@ class CameraProxies(NamedTuple):
     features: NDArray[np.float32]  #: [M, D], unit means
     labels: NDArray[np.int64]  #: [M], clusters 0..K-1
     cameras: NDArray[np.int64]  #: [M], codes of cameras 0..C-1
-    groups: NDArray[np.int64]  #: [M], those of one number may be one person cut in two
     partners: NDArray[np.bool_]  #: [C, C], cameras that a camera may share persons with
 
 
@@ -84,7 +83,7 @@ def standardized_by_camera(x: Features, cameras: ArrayLike) -> NDArray[np.float3
     return out
 
 
-def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: ArrayLike | None = None,
+def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike,
                    linked: ArrayLike | None = None) -> CameraProxies:
     """The unit mean of what each camera saw of each cluster (camera proxies of CAP, AAAI 2021).
 
@@ -92,7 +91,6 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: A
         x: ``[N, D]`` float32 unit rows.
         labels: ``[N]`` int, clusters 0..K-1, negative = outlier.
         cameras: ``[N]`` int codes of cameras, negative where not known. Both kinds of images are in no proxy.
-        coarse: ``[N]`` int, labels of a coarser clustering, negative = none; default: none.
         linked: ``[C, C]`` bool, symmetric: pairs of cameras that see the same persons. A camera without a link may
             share persons with any other, as may all by default.
     """
@@ -102,19 +100,14 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike, coarse: A
     pairs = np.stack([labels[rows], cameras[rows]], axis=1)
     starts = np.flatnonzero((np.diff(pairs, axis=0, prepend=-1) != 0).any(axis=1))
     features = np.empty((len(starts), x.shape[1]), np.float32)
-    groups = np.arange(len(starts))
-    number_of: dict[tuple[int, int], int] = {}
     for place, members in enumerate(np.split(rows, starts[1:]) if len(starts) else []):
         mean = x[members].mean(axis=0, dtype=np.float64)
         features[place] = mean / max(np.linalg.norm(mean), 1e-12)
-        found, counts = np.unique(-1 if coarse is None else np.asarray(coarse)[members], return_counts=True)
-        if found[counts.argmax()] >= 0:  # of most of its images
-            groups[place] = number_of.setdefault((int(cameras[members[0]]), int(found[counts.argmax()])), place)
     count = cameras.max(initial=-1) + 1
     partners = np.zeros((count, count), np.bool_) if linked is None else np.array(linked, np.bool_)
     partners[~partners.any(axis=1)] = True
     np.fill_diagonal(partners, False)
-    return CameraProxies(features, pairs[starts, 0], pairs[starts, 1], groups, partners)
+    return CameraProxies(features, pairs[starts, 0], pairs[starts, 1], partners)
 
 
 def camera_similarity(proxies: CameraProxies, most: int = 2000) -> dict[str, float]:

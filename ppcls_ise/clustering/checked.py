@@ -101,7 +101,7 @@ def assigned(clustering: Clustering, features: NDArray[np.float32], cameras: NDA
         if not isinstance(clusters, Clusters):
             raise ISEError(f"assign must return Clusters(labels), not {_described(clusters)}")
         _check_labels(clusters.labels, len(features))
-        _check_cameras(clusters, len(features), cameras)
+        _check_linked(clusters, cameras)
         for part in ("kept", "figures", "seconds"):
             _check_numbers(part, getattr(clusters, part))
         if isinstance(clusters.lines, str):
@@ -136,13 +136,10 @@ def _check_labels(labels: NDArray[np.int64], count: int) -> None:
                        "anew: labels[labels >= 0] = np.unique(labels[labels >= 0], return_inverse=True)[1]")
 
 
-def _check_cameras(clusters: Clusters, count: int, cameras: NDArray[np.int64] | None) -> None:
-    coarse, linked = (None if array is None else np.asarray(array) for array in (clusters.coarse, clusters.linked))
-    if coarse is not None and (coarse.shape != (count,) or not np.issubdtype(coarse.dtype, np.integer)):
-        raise ISEError(f"coarse must be whole numbers of shape [{count}], one for each image, not {coarse.dtype} "
-                       f"{list(coarse.shape)}")
-    if linked is None:
+def _check_linked(clusters: Clusters, cameras: NDArray[np.int64] | None) -> None:
+    if clusters.linked is None:
         return
+    linked = np.asarray(clusters.linked)
     ids = 0 if cameras is None else len(np.unique(cameras[cameras >= 0]))
     if linked.shape != (ids, ids) or linked.dtype != np.bool_ or (linked != linked.T).any():
         raise ISEError(f"linked must be bool of shape [{ids}, {ids}], symmetric, a row for each known camera, not "

@@ -24,9 +24,6 @@ class Clusters:
             have for something else, such as ``labels``, ``seconds_...`` or ``purity``.
         lines: for the log.
         seconds: part of the work -> what it took.
-        coarse: int64 ``[N]``, labels of a coarser clustering, -1 in none; None: there is none. Clusters whose images a
-            camera has in one cluster of it may be one person: they are not held against each other where negatives are
-            of the own camera.
         linked: bool ``[C, C]``, pairs of cameras, in the order of their ids, that see the same persons; None: any may.
     """
 
@@ -35,7 +32,6 @@ class Clusters:
     figures: Mapping[str, float] = dataclasses.field(default_factory=dict)
     lines: Sequence[str] = ()
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    coarse: NDArray[np.int64] | None = None
     linked: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:

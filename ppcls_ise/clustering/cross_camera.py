@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ISEError, some
+from ..errors import some
 from .camera_links import best_matches, join_clusters, linked_cameras
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
@@ -54,8 +54,6 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         camera_k2: as ``k2``. ``auto``: a third of ``camera_k1``.
         camera_links: between which cameras clusters are joined. ``auto``: those that see the same persons, found from
             the matches; ``all``: any two; ``none``: no clusters are joined.
-        camera_doubt: two clusters of a camera that would be one with an eps larger by this much may be one person cut
-            in two: they are not held against each other. 0: all are.
     """
 
     camera_eps: float | Literal["auto"] = "auto"
@@ -63,14 +61,11 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     camera_k1: int | Literal["auto"] = "auto"
     camera_k2: int | Literal["auto"] = "auto"
     camera_links: Literal["auto", "all", "none"] = "auto"
-    camera_doubt: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_group_search(self.search)
         check_keys(self, "camera_eps", "camera_min_samples", "camera_k1", "camera_k2")
-        if not 0 <= self.camera_doubt < 1:
-            raise ISEError(f"camera_doubt must be at least 0 and below 1, not {self.camera_doubt!r}")
 
     def scan(self, features: Features, cameras: NDArray[np.int64] | None, part: int,
              parts: int) -> tuple[NDArray[Any], ...]:
@@ -146,8 +141,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         tried = {}
         for k1 in sizes:
             near = functools.partial(near_pairs, features, k1=k1, k2=self._k2(k1), neighbours=neighbours)
-            tried[k1] = self.by_density(near, self.camera_eps, self.camera_min_samples, "camera_eps", kept, _covering,
-                                        self.camera_doubt)
+            tried[k1] = self.by_density(near, self.camera_eps, self.camera_min_samples, "camera_eps", kept, _covering)
         chosen, lines = sizes[0], []
         if len(tried) > 1:
             quality = {k1: simplified_silhouette(features, found.labels, cameras) for k1, found in tried.items()}

@@ -106,8 +106,8 @@ class KReciprocalDBSCAN(Clustering):
 
     @staticmethod
     def by_density(distances: Callable[[float], NearPairs], eps: float | str, min_samples: int, key: str,
-                   kept: Mapping[str, float], choose: Callable[[NearPairs, int], float] = choose_eps,
-                   doubt: float = 0.0) -> Clusters:
+                   kept: Mapping[str, float],
+                   choose: Callable[[NearPairs, int], float] = choose_eps) -> Clusters:
         """DBSCAN, with an eps that is chosen where it is ``auto``.
 
         Args:
@@ -115,23 +115,20 @@ class KReciprocalDBSCAN(Clustering):
             eps, min_samples: as of the class; ``key``: what the former is called in the ``Cluster`` block.
             kept: of the clustering before.
             choose: from near pairs and ``min_samples`` to eps.
-            doubt: above 0, what the coarse clusters' eps is larger by, up to the largest of :data:`EPS_GRID`: near 1
-                everything is one cluster.
         """
         lines: list[str] = []
         seconds: dict[str, float] = {}
         radius = kept.get(key) if eps == "auto" else float(eps)
         with timed(seconds, "jaccard"):
-            near = distances(EPS_GRID[-1] if radius is None else _coarser(radius, doubt))
+            near = distances(EPS_GRID[-1] if radius is None else radius)
         if radius is None:
             with timed(seconds, "eps"):
                 radius = choose(near, min_samples)
             lines.append(f"Cluster.{key} auto: {radius}, kept from now on")
         with timed(seconds, "dbscan"):
             labels = dbscan(near, radius, min_samples)
-            coarse = dbscan(near, _coarser(radius, doubt), min_samples) if doubt else None
         # A fixed eps is not kept: a run that goes on from this one with auto shall choose.
-        return Clusters(labels, {key: radius} if eps == "auto" else {}, {"eps": radius}, lines, seconds, coarse)
+        return Clusters(labels, {key: radius} if eps == "auto" else {}, {"eps": radius}, lines, seconds)
 
     @property
     def search_keys(self) -> dict[str, Any]:
@@ -145,10 +142,6 @@ class KReciprocalDBSCAN(Clustering):
             return super().advice(features, cameras, neighbours, clusters)
         distance = jaccard_distance(features, self.k1, self.k2, neighbours[0])  # not cut at eps
         return eps_advice(distance, clusters.figures["eps"], self.min_samples)
-
-
-def _coarser(radius: float, doubt: float) -> float:
-    return max(radius, min(radius + doubt, EPS_GRID[-1]))
 
 
 def check_group_search(search: str) -> None:

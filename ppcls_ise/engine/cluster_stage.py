@@ -86,7 +86,7 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         known, proxies = known_cameras(cameras), None
         figures = dict(clusters.figures)
         if known is not None:
-            proxies = camera_proxies(host, clusters.labels, camera_codes(known), clusters.coarse, clusters.linked)
+            proxies = camera_proxies(host, clusters.labels, camera_codes(known), clusters.linked)
             figures.update(camera_similarity(proxies))
             if not len(proxies.labels):  # the clusters are of images of no known camera
                 proxies = None

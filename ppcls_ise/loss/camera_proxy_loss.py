@@ -31,7 +31,7 @@ class CameraProxyLoss(nn.Layer):
         """Args: output of ISEHead. Returns: ``{"CameraProxyLoss": scalar}``."""
         if output["proxies"] is None:
             return {"CameraProxyLoss": paddle.zeros([])}
-        proxies, labels, cameras, groups, partners = output["proxies"]
+        proxies, labels, cameras, partners = output["proxies"]
         loss = camera_proxy_contrast(output["global_features"], output["labels"], output["cameras"], proxies, labels,
-                                     cameras, groups, partners, self.temperature, self.positives, self.negatives)
+                                     cameras, partners, self.temperature, self.positives, self.negatives)
         return {"CameraProxyLoss": loss}

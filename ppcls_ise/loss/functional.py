@@ -93,7 +93,7 @@ def label_preserving(features: paddle.Tensor, supports: paddle.Tensor, labels: p
 
 def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, cameras: paddle.Tensor,
                           proxies: paddle.Tensor, proxy_labels: paddle.Tensor, proxy_cameras: paddle.Tensor,
-                          proxy_groups: paddle.Tensor, partners: paddle.Tensor,
+                          partners: paddle.Tensor,
                           temperature: float = CameraProxyLossBlock.temperature,
                           positives: int = CameraProxyLossBlock.positives,
                           negatives: int = CameraProxyLossBlock.negatives) -> paddle.Tensor:
@@ -102,8 +102,7 @@ def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, camera
 
     A proxy q_u is what one camera saw of one cluster. With the own proxy o of row i, ``score_u = 0.15 f_i.q_u +
     0.85 q_o.q_u``. P_i: all proxies of the own cluster, and of the best by score of each partner camera the
-    ``positives`` best. N_i: the ``negatives`` best by score of those others that are of the row's own camera and of
-    another group than o.
+    ``positives`` best. N_i: the ``negatives`` best by score of those others that are of the row's own camera.
     ``L_cam = mean_i 1/|P_i| sum_{p in P_i} -log(exp(f_i.q_p / t) / sum_{u in P_i + N_i} exp(f_i.q_u / t))``, the mean
     over rows that have an own proxy. Proxies equal in score to the last one chosen are chosen too.
     (Online association of O2CAP, Wang et al., TIP 2022; negatives of the own camera as in MCNL, AAAI 2020.)
@@ -113,8 +112,7 @@ def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, camera
         labels: int64 [B]. Pseudo label of each row.
         cameras: int64 [B]. Camera of each row, negative where it is not known.
         proxies: float32 [M, D]. Unit rows; no gradient.
-        proxy_labels: int64 [M]. proxy_cameras: int64 [M], 0 and above. proxy_groups: int64 [M], what may be one person
-            cut in two is of one group.
+        proxy_labels: int64 [M]. proxy_cameras: int64 [M], 0 and above.
         partners: bool [C, C], the other cameras that a camera may share persons with.
         temperature: t.
         positives: proxies of other cameras, see above.
@@ -134,7 +132,6 @@ def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, camera
             counted = own.sum(axis=1)
             place = own.argmax(axis=1)
             score = 0.15 * similarity + 0.85 * paddle.matmul(paddle.gather(proxies, place), proxies, transpose_y=True)
-            other_group = paddle.gather(proxy_groups, place).unsqueeze(1) != proxy_groups.unsqueeze(0)
             best = paddle.stack([paddle.where(proxy_cameras == camera, score, lowest).max(axis=1)
                                  for camera in range(len(partners))], axis=1)
             allowed = paddle.gather(partners.astype("int32"), cameras.clip(min=0)) > 0
@@ -142,7 +139,7 @@ def camera_proxy_contrast(features: paddle.Tensor, labels: paddle.Tensor, camera
             best_of_camera = paddle.gather(best, proxy_cameras, axis=1)
             positive = own_cluster | ((score >= best_of_camera) & (best_of_camera >= _last_of(best, positives))
                                       & (best_of_camera > lowest))
-            rival = paddle.where(own_camera & ~positive & other_group, score, lowest)
+            rival = paddle.where(own_camera & ~positive, score, lowest)
             negative = (rival >= _last_of(rival, negatives)) & (rival > lowest)
         logits = similarity / temperature
         alone = (counted == 0).unsqueeze(1)  # counts for nothing; against all proxies, to be a number

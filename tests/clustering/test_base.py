@@ -151,7 +151,6 @@ MISTAKES = {
     "lines": (with_parts(lines="all well"), "lines must be a list of texts, not 'all well'"),
     **{name: (with_parts(figures={name: 1.0}), f"its figure '{name}' needs another name")
        for name in ("labels", "paths", "seconds_x", "epoch", "file")},
-    "coarse": (with_parts(coarse=np.zeros(300, int)), r"coarse must be whole numbers of shape \[301\], .* \[300\]"),
     "linked": (with_parts(linked=np.ones((1, 1), bool)), r"linked must be bool of shape \[0, 0\], .* bool \[1, 1\]"),
     "prepare": ({"prepare": raising(ValueError("says no"))}, "says no"),
     "prepared": ({"prepare": lambda features, cameras: features[1:]}, r"prepare must .* \[301, D\], not .* \[300,"),

@@ -195,31 +195,6 @@ def test_two_clusters_of_one_camera_are_not_put_together():
     assert join_clusters(matches, np.array([0, 1, 0]), chain).labels.tolist() == [0, 0, 1]
 
 
-def test_coarse_clusters_hold_the_clusters_of_a_larger_eps():
-    x, _, cameras = people(9, noise=0.8, dim=12)
-    found = CrossCameraDBSCAN(**PLAIN, camera_eps=0.4, camera_min_samples=3, camera_doubt=0.2)(x, cameras)
-    for camera in range(4):
-        rows = np.flatnonzero(cameras == camera)
-        expected = DBSCAN(eps=0.6, min_samples=3, metric="precomputed").fit_predict(jaccard(x[rows], 6, 2))
-        assert same_partition(found.coarse[rows], expected)
-    assert len(np.unique(found.coarse[found.labels >= 0])) < found.figures["camera_clusters"]
-    assert CrossCameraDBSCAN(**PLAIN, camera_doubt=0.0)(x, cameras).coarse is None
-
-
-def test_doubt_ends_where_everything_would_be_one_cluster():
-    x, _, cameras = people(9, noise=0.8, dim=12)
-    for eps, same_as in ((0.85, 0.9), (0.95, 0.95)):
-        found = CrossCameraDBSCAN(**PLAIN, camera_eps=eps, camera_doubt=0.1, camera_k1=6)(x, cameras)
-        rows = np.flatnonzero(cameras == 1)
-        expected = DBSCAN(eps=same_as, min_samples=3, metric="precomputed").fit_predict(jaccard(x[rows], 6, 2))
-        assert same_partition(found.coarse[rows], expected)
-    few = people(9, people=60, each=2)
-    first = CrossCameraDBSCAN(**PLAIN)(few[0], few[2])
-    again = CrossCameraDBSCAN(**PLAIN)(few[0], few[2], kept=first.kept)
-    assert first.kept["camera_eps"] > 0.7
-    np.testing.assert_array_equal(first.coarse, again.coarse)
-
-
 @pytest.mark.parametrize("kind", [CrossCameraDBSCAN, CameraJaccardDBSCAN])
 def test_no_cluster_is_an_error_with_advice(kind):
     x = np.random.default_rng(0).normal(size=(300, 24)).astype(np.float32)
@@ -276,25 +251,19 @@ def test_proxies_are_the_means_of_what_a_camera_saw_of_a_cluster():
     x, owner, cameras = people(7, people=5)
     labels = np.where(np.arange(len(x)) % 7 == 0, -1, owner)
     cameras[::5] = -1
-    features, of_label, of_camera, groups, partners = camera_proxies(x, labels, cameras)
+    features, of_label, of_camera, partners = camera_proxies(x, labels, cameras)
     np.testing.assert_array_equal(partners, ~np.eye(4, dtype=bool))
-    assert groups.tolist() == list(range(len(features)))
     assert list(zip(of_label, of_camera)) == sorted(set(zip(labels, cameras)) - {
         (label, camera) for label in range(-1, 5) for camera in range(-1, 4) if label < 0 or camera < 0})
     for proxy, label, camera in zip(features, of_label, of_camera):
         mean = x[(labels == label) & (cameras == camera)].astype(np.float64).mean(axis=0)
         np.testing.assert_allclose(proxy, mean / np.linalg.norm(mean), atol=1e-6)
     nothing = camera_proxies(x, np.full(len(x), -1), cameras)
-    assert [array.shape for array in nothing] == [(0, 24), (0,), (0,), (0,), (4, 4)]
+    assert [array.shape for array in nothing] == [(0, 24), (0,), (0,), (4, 4)]
     linked = np.zeros((4, 4), bool)
     linked[0, 1] = linked[1, 0] = True
-    assert camera_proxies(x, labels, cameras, None, linked).partners.astype(int).tolist() == [
+    assert camera_proxies(x, labels, cameras, linked).partners.astype(int).tolist() == [
         [0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 1], [1, 1, 1, 0]]
-    groups = camera_proxies(x, labels, cameras, np.where(owner == 4, -1, owner // 2)).groups
-    for one in range(len(groups)):
-        for other in range(len(groups)):
-            together = of_camera[one] == of_camera[other] and of_label[one] // 2 == of_label[other] // 2
-            assert (groups[one] == groups[other]) == (together and of_label[one] < 4 or one == other)
 
 
 def test_similarity_of_clusters_within_cameras_and_across_them():
@@ -401,7 +370,7 @@ def test_links_can_be_said():
     assert nothing.labels.max() + 1 == nothing.figures["camera_clusters"] > everything.labels.max() + 1
 
 
-@pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_doubt": 1.0}, {"camera_k1": 0},
+@pytest.mark.parametrize("keys", [{"camera_eps": 1.5}, {"camera_k1": 0},
                                   {"camera_min_samples": 0}])
 def test_values_out_of_range_are_errors(keys):
     with pytest.raises(ISEError, match=next(iter(keys))):

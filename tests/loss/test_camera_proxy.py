@@ -21,7 +21,7 @@ def case(seed, rows=24, images=120, dim=12, clusters=9, cameras=4):
     x = unit(rng.normal(size=(images, dim))).astype("float32")
     batch = rng.choice(images, rows, replace=False)
     return unit(x[batch] + 0.3 * rng.normal(size=(rows, dim))).astype("float32"), labels[batch], camera_of[batch], (
-        camera_proxies(x, labels, camera_of, labels // 3 if seed % 2 else None, LINKED if seed % 2 else None))
+        camera_proxies(x, labels, camera_of, LINKED if seed % 2 else None))
 
 
 def by_definition(features, labels, cameras, proxies, temperature=0.07, positives=2, negatives=50):
@@ -37,8 +37,7 @@ def by_definition(features, labels, cameras, proxies, temperature=0.07, positive
                 for other in set(of_camera.tolist()) if proxies.partners[camera, other]]
         chosen = {u for u in range(len(q)) if of_cluster[u] == label}
         chosen |= set(sorted(best, key=lambda u: -score[u])[:positives])
-        rest = [u for u in range(len(q)) if of_camera[u] == camera and u not in chosen
-                and proxies.groups[u] != proxies.groups[own[0]]]
+        rest = [u for u in range(len(q)) if of_camera[u] == camera and u not in chosen]
         against = chosen | set(sorted(rest, key=lambda u: -score[u])[:negatives])
         total = math.log(sum(math.exp(f @ q[u] / temperature) for u in against))
         losses.append(np.mean([total - f @ q[u] / temperature for u in chosen]))
