@@ -37,7 +37,8 @@ def main(target, group_size, feature_cache, steps):
                      Head={"name": "ISEHead", "negatives": "same_camera"},
                      bn_group_size=group_size, feature_cache=feature_cache)
     model.train()
-    proxies = camera_proxies(clustered, np.arange(80) % 20, of_camera, np.arange(80) % 20 // 2)
+    linked = [[False, True, False], [True, False, False], [False, False, False]]
+    proxies = camera_proxies(clustered, np.arange(80) % 20, of_camera, linked)
     model.head.start_epoch(centroids / np.linalg.norm(centroids, axis=1, keepdims=True), 50, 100, proxies)
     parallel = paddle.DataParallel(model) if dist.get_world_size() > 1 else model
     rows = 64 // dist.get_world_size()
