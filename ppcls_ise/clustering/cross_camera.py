@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import some
 from .camera_links import best_matches, join_clusters, linked_cameras
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
@@ -102,8 +101,10 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         labels = np.full(len(features), -1)
         labels[inside] = joins.labels[within.labels[inside]]
         pairs = np.argwhere(np.triu(linked))
+        names = [f"{ids[first]}-{ids[second]}" for first, second in pairs]
+        every = len(names) == len(ids) * (len(ids) - 1) // 2
         line = (f"{len(means)} clusters within {len(ids)} cameras, {len(joins.pairs)} joins, {joins.refused} refused; "
-                f"linked cameras: {some(f'{ids[first]}-{ids[second]}' for first, second in pairs)}")
+                f"linked cameras: {'all' if every else ', '.join(names) or 'none'}")
         figures = {**within.figures, "camera_clusters": len(means), "linked_cameras": len(pairs),
                    "joins": len(joins.pairs), "refused_joins": joins.refused}
         lines = [*within.lines, line]

@@ -44,7 +44,7 @@ class KReciprocalDBSCAN(Clustering):
         half: float16 scan in the Paddle search, with exact ranking in float32: the same neighbours, faster on a GPU.
         camera_norm: cluster by features without the mean and the deviation of their camera
             (:func:`standardized_by_camera`); for cameras that see the same mix of persons.
-        drop_single_camera: leave clusters out that one camera alone has seen; likewise.
+        drop_single_camera: leave clusters out that one camera alone has seen, if there are others; likewise.
     """
 
     eps: float | Literal["auto"] = 0.4
@@ -95,12 +95,16 @@ class KReciprocalDBSCAN(Clustering):
         return self.selected(clusters, cameras)
 
     def selected(self, clusters: Clusters, cameras: NDArray[np.int64] | None) -> Clusters:
-        """Without the clusters that ``drop_single_camera`` leaves out, where cameras are known."""
+        """Without the clusters that ``drop_single_camera`` leaves out, where cameras are known; all where that would
+        be all of them."""
         known = known_cameras(cameras) if self.drop_single_camera else None
         if known is None:
             return clusters
         labels = spanning_cameras(clusters.labels, known)
         before, after = (found.max(initial=-1) + 1 for found in (clusters.labels, labels))
+        if not after:
+            line = "drop_single_camera: no cluster spans cameras yet, so none is left out"
+            return dataclasses.replace(clusters, lines=[*clusters.lines, line])
         line = f"drop_single_camera: {before - after} of {before} clusters left out"
         return dataclasses.replace(clusters, labels=labels, lines=[*clusters.lines, line])
 

@@ -86,14 +86,15 @@ def _base_file(name: str, naming: str) -> str:
 
 
 def _existing(name: str, folder: str, missing: str, naming: str | None = None) -> str:
-    """``name`` below ``folder`` or, where it is a bare name or one in ``configs/``, the shipped file of that name.
+    """``name`` below ``folder`` or, where it is a bare name or one in ``configs/`` or ``_base_/``, the shipped file.
 
     A file ``naming`` that names itself means the shipped one, if there is another of its name.
     """
     path = os.path.join(folder, os.path.expanduser(name))
     found = [path] if os.path.isfile(path) else []
-    if os.path.dirname(name) in ("", "configs"):
-        shipped = shipped_configs() / os.path.basename(name)
+    inside = name.removeprefix("configs/")
+    if os.path.dirname(inside) in ("", "_base_"):
+        shipped = shipped_configs() / inside
         found += [str(shipped)] if shipped.is_file() else []
     if found:
         return next((one for one in found if naming is None or not os.path.samefile(one, naming)), found[0])

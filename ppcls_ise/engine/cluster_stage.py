@@ -59,7 +59,8 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
         names: of the images, for the record and for messages.
         clustering: of the Cluster block.
         kept: of the clustering before this one, empty at the first of a run.
-        record: npz file to write: labels, paths, the figures of the clustering (eps, ...), seconds_*.
+        record: npz file to write: labels, paths, the figures of the clustering (eps, ...), seconds_*; and, where links
+            between cameras were found, ``linked`` [C, C] and ``camera_ids`` [C].
         title: what log lines and messages begin with.
         seconds: of the parts before this one.
 
@@ -85,13 +86,16 @@ def cluster_images(features: paddle.Tensor, cameras: NDArray[np.int64] | None, n
             centroids = cluster_centroids(host, clusters.labels)
         known, proxies = known_cameras(cameras), None
         figures = dict(clusters.figures)
+        linked = {}
         if known is not None:
             proxies = camera_proxies(host, clusters.labels, camera_codes(known), clusters.linked)
             figures.update(camera_similarity(proxies))
+            if clusters.linked is not None:
+                linked = {"linked": clusters.linked, "camera_ids": np.unique(known[known >= 0])}
             if not len(proxies.labels):  # the clusters are of images of no known camera
                 proxies = None
         _log(clusters.labels, title, taken)
-        _write(record, {"labels": clusters.labels, "paths": np.array(names), **figures,
+        _write(record, {"labels": clusters.labels, "paths": np.array(names), **figures, **linked,
                         **{f"seconds_{part}": value for part, value in taken.items()}})
         kept_now, figures = ({name: float(value) for name, value in numbers.items()}
                              for numbers in (clusters.kept, figures))

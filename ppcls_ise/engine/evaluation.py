@@ -74,7 +74,8 @@ def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     ``Global.protocol``, ``Global.flip_test`` and ``Global.re_ranking`` say how.
 
     Returns:
-        ``Global.best_metric`` (mAP unless it says otherwise) as a fraction: PaddleClas keeps the best model by it.
+        ``Global.best_metric`` as a fraction: PaddleClas keeps the best model by it. mAP where it says nothing else, or
+        ``unlabelled``, which is known in training alone.
 
     Raises:
         ISEError: if the protocol needs cameras that the images do not tell, or the features hold NaN or Inf.
@@ -83,7 +84,8 @@ def reid_evaluation(engine: Any, epoch_id: int, metric: ReIDMetric) -> float:
     if engine.mode == "train":
         tables_of(engine)  # those of a run that is not ISE's have not joined it yet
         run_of(engine.model).after_evaluation(epoch_id, figures)
-    return figures[engine.config["Global"].get("best_metric", GlobalBlock.best_metric)]
+    chosen = engine.config["Global"].get("best_metric", GlobalBlock.best_metric)
+    return figures[GlobalBlock.best_metric if chosen == UNLABELLED else chosen]
 
 
 def picks_without_labels(engine: Any) -> bool:

@@ -49,19 +49,21 @@ def check_names(config: dict[str, Any], mode: str) -> None:
 
 def _check_metrics(config: dict[str, Any]) -> None:
     require_block(config.get("Metric"), "Metric")
-    names = None
+    names, others = None, []
     for place, name, options in named_items((config.get("Metric") or {}).get("Eval"), "Metric.Eval"):
         if is_ise(config):
             check_name(name, ppcls.metric, place)
         if name == "ReIDMetric":
             names = read_block(ReIDMetric, options, f"{place}.{name}").names
             drop_unset(ReIDMetric, options)
+        else:
+            others.append(name)
     settings = config["Global"]
     if settings.get("protocol", GlobalBlock.protocol) not in PROTOCOLS:
         raise ISEError(f"Global.protocol is {', '.join(PROTOCOLS)}, not {settings['protocol']!r}")
     if "best_metric" in settings:  # before training, not after its first epoch
         chosen = settings["best_metric"]
-        if names is None and chosen != UNLABELLED:
+        if names is None and (chosen != UNLABELLED or others):
             raise ISEError("Global.best_metric needs Metric.Eval: [- ReIDMetric]; PaddleClas's own metrics pick the "
                            "best model by the first in the list")
         known = (*(names or ()), *(UNLABELLED,) * is_ise(config))

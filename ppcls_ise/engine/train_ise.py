@@ -4,7 +4,7 @@ from typing import Any
 
 from ppcls.engine.train.train import train_epoch
 
-from ..host.bridges import call_after_step, forget_batches
+from ..host.bridges import call_after_step, forget_batches, losses_see_labels_alone
 from .averaging import WeightAverage
 from .cameras import say_what_is_off
 from .cluster_hook import ClusterHook
@@ -50,4 +50,5 @@ def _begin(run: Run, engine: Any) -> None:
         run.join(average)
     else:
         run.restore(average)  # training goes on with the weights, not with their average
+    losses_see_labels_alone(engine)
     call_after_step(engine, run.after_step)

@@ -14,8 +14,9 @@ from typing import Any
 from .find import HostError
 
 __all__ = ["NoLogWriter", "attribute_dict", "average_gradients_ourselves", "call_after_step", "forget_batches",
-           "loss_scaler", "naming", "refuse_crash", "save_memory", "silence_flags", "stand_in_for_visualdl",
-           "switch_off_onednn", "update_freq", "update_loss", "update_metric", "weight_stems", "wrap_train_epoch"]
+           "loss_scaler", "losses_see_labels_alone", "naming", "refuse_crash", "save_memory", "silence_flags",
+           "stand_in_for_visualdl", "switch_off_onednn", "update_freq", "update_loss", "update_metric", "weight_stems",
+           "wrap_train_epoch"]
 
 # From these versions on, importing them after PaddlePaddle 2 kills the interpreter (measured with 2.6.2).
 _CRASH_WITH_PADDLE_2 = {"scipy": ("scipy", (1, 17)), "sklearn": ("scikit-learn", (1, 8))}
@@ -108,6 +109,14 @@ def call_after_step(engine: Any, function: Callable[[], None]) -> None:
         function()
 
     optimizer.clear_grad = clear_grad_and_call
+
+
+def losses_see_labels_alone(engine: Any) -> None:
+    """Hand the losses the first column of a batch's labels, for ever: in the second are the cameras, which PaddleClas's
+    own losses would take for labels."""
+    losses = getattr(engine.train_loss_func, "_layers", engine.train_loss_func)  # DataParallel, if they have weights
+    for loss in losses.loss_func:
+        loss.register_forward_pre_hook(lambda _, inputs: (inputs[0], inputs[1][:, :1]))
 
 
 def forget_batches(engine: Any) -> None:

@@ -102,6 +102,9 @@ TABLE: tuple[Row, ...] = (
     Row("ppcls.engine.train.train:train_epoch", "used", "ppcls_ise.host.bridges:call_after_step",
         "clear_grad is called once per optimiser step, in every version, with or without AMP and gradient accumulation:"
         " ours follows it", mentions=("engine.optimizer[i].clear_grad()",)),
+    Row("ppcls.loss:CombinedLoss", "used", "ppcls_ise.host.bridges:losses_see_labels_alone",
+        "a batch has cameras beside its labels, which losses of PaddleClas would take for labels",
+        mentions=("self.loss_func", "loss_func(input, batch)")),
     Row("ppcls.engine.train.train:train_epoch", "used", "ppcls_ise.host.bridges:forget_batches",
         "develop keeps its iterator over epochs: it would go on with the batches of the old pseudo labels",
         versions=("develop",), mentions=("engine.train_dataloader_iter",)),

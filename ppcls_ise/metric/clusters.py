@@ -28,7 +28,8 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
         labels: ``[N]`` int, cluster of each image, negative = outlier.
         pids: ``[N]`` int identities, negative = unknown, such images count in no figure about identities; None: no
             identity is known.
-        camids: ``[N]`` int cameras, or None; all negative is none too.
+        camids: ``[N]`` int cameras, negative = unknown, such images count in no figure about cameras; None: no camera
+            is known.
         previous: ``[N]`` int, the labels of the clustering before, or None.
 
     Returns:
@@ -37,7 +38,7 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
             - ``size_min``, ``size_q25``, ``size_median``, ``size_q75``, ``size_max``: images in a cluster.
             - ``ari_to_last``: adjusted Rand index against ``previous``; 1 = the same clusters.
             - ``cross_camera``: share of clusters with images of more than one camera. ``cross_camera_images``: share
-              of all images that are in such clusters. ``cross_camera_kept``: share of the pairs of images of two
+              of the images that are in such clusters. ``cross_camera_kept``: share of the pairs of images of two
               cameras that ``previous`` had in one cluster which still are.
             - ``purity``: share of the clustered images that are of their cluster's most frequent identity.
             - ``identities_per_cluster``: mean; above 1 by mixed clusters. ``mixed``: share of clusters with more than
@@ -60,6 +61,7 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
     pids, camids, previous = (_as_many(labels, name, ids) for name, ids in (
         ("pids", pids), ("camids", camids), ("previous", previous)))
     camids = None if camids is None or (camids < 0).all() else camids
+    seen = None if camids is None else camids >= 0
     inside = labels >= 0
     sizes = np.unique(labels[inside], return_counts=True)[1]
     report: dict[str, float] = {"clusters": len(sizes), "outliers": int((~inside).sum())}
@@ -67,12 +69,14 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
         report.update({name: float(np.quantile(sizes, q)) for name, q in QUANTILES.items()})
     if previous is not None:
         report["ari_to_last"] = float(adjusted_rand_score(_own_classes(previous), _own_classes(labels)))
-    if camids is not None and len(sizes):
-        report["cross_camera"] = _share_of_many(labels[inside], camids[inside])[1]
-        report["cross_camera_images"] = _images_of_many(labels[inside], camids[inside]) / len(labels)
+    if camids is not None and seen is not None and (inside & seen).any():
+        clustered = inside & seen
+        report["cross_camera"] = _share_of_many(labels[clustered], camids[clustered])[1]
+        report["cross_camera_images"] = _images_of_many(labels[clustered], camids[clustered]) / int(seen.sum())
         if previous is not None:
-            both = inside & (previous >= 0)
-            before = _pairs(previous[previous >= 0]) - _pairs(previous[previous >= 0], camids[previous >= 0])
+            last = seen & (previous >= 0)
+            both = clustered & last
+            before = _pairs(previous[last]) - _pairs(previous[last], camids[last])
             kept = _pairs(previous[both], labels[both]) - _pairs(previous[both], labels[both], camids[both])
             if before:
                 report["cross_camera_kept"] = kept / before
@@ -105,6 +109,7 @@ def _against_identities(labels: NDArray[Any], pids: NDArray[Any], camids: NDArra
     report["ari"] = float(adjusted_rand_score(pids, own))
     report["nmi"] = float(normalized_mutual_info_score(pids, own))
     if camids is not None:
+        pids, camids, own = (ids[camids >= 0] for ids in (pids, camids, own))
         one_camera, all_pairs = _pairs(pids, camids), _pairs(pids)
         together, together_anywhere = _pairs(pids, camids, own), _pairs(pids, own)
         if one_camera:

@@ -91,3 +91,18 @@ def test_camera_entropy_weighs_clusters_that_many_cameras_see():
             "cameras": paddle.to_tensor(cameras), "centroids": centroids, "rivals": None}
     loss = ClusterContrastLoss(camera_entropy=True)(head)["ClusterContrastLoss"]
     assert float(loss) == pytest.approx(np.mean(weights * each), rel=1e-5)
+
+
+@pytest.mark.parametrize("topk", [1, 3])
+def test_supports_have_the_rivals_and_the_weight_of_their_row(topk):
+    head, features, columns, _ = set_up(negatives="same_camera", topk=topk)
+    output, *_ = run(head, features, columns)
+    weights = camera_entropy_weights(output["labels"], output["cameras"]).numpy()
+    rivals, centroids = output["rivals"].numpy(), output["centroids"].numpy().astype("float64")
+    expected = []
+    for place, row in enumerate(output["contrast_rows"].numpy().astype("float64")):
+        owner = place if place < 32 else (place - 32) // topk
+        logits = np.exp(centroids @ row / np.linalg.norm(row) / 0.05)
+        expected.append(-weights[owner] * np.log(logits[columns[owner, 0]] / logits[rivals[owner]].sum()))
+    loss = ClusterContrastLoss(camera_entropy=True)(output)["ClusterContrastLoss"]
+    assert len(np.unique(weights)) > 1 and float(loss) == pytest.approx(np.mean(expected), rel=1e-5)

@@ -23,6 +23,7 @@ from ppcls_ise.clustering.camera_links import (
 )
 from ppcls_ise.clustering.cameras import SIMILARITIES, camera_similarity, known_cameras, spanning_cameras
 from ppcls_ise.clustering.checked import neighbours_of
+from ppcls_ise.clustering.clusters import Clusters
 from ppcls_ise.clustering.search.groups import group_neighbours
 from ppcls_ise.clustering.silhouette import simplified_silhouette
 from ppcls_ise.errors import ISEError
@@ -386,3 +387,12 @@ def test_values_out_of_range_are_errors(keys):
 def test_mutual_counts_need_a_partner():
     matches = best_matches(np.eye(3, dtype=np.float32), np.array([0, 0, -1]), 2)
     assert not mutual_counts(matches, np.array([0, 0, -1]), matches.similarity).any()
+
+
+def test_clusters_of_one_camera_are_kept_where_none_spans_two():
+    x, pids, cameras = people(6)
+    apart = cameras * 1000 + pids  # every camera sees other persons
+    clustering = KReciprocalDBSCAN(**PLAIN, drop_single_camera=True)
+    found = clustering.selected(Clusters(apart), cameras)
+    np.testing.assert_array_equal(found.labels, apart)
+    assert found.lines == ["drop_single_camera: no cluster spans cameras yet, so none is left out"]

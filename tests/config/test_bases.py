@@ -97,6 +97,8 @@ def test_what_is_no_config_is_named(write, text, message):
 def test_a_shipped_config_is_a_base_from_anywhere(write):
     config = load_config(write(own="_base_: ISE_R50.yaml\nGlobal: {epochs: 3}"))
     assert config["Global"]["epochs"] == 3 and config["Cluster"]["eps"] == 0.4
+    config = load_config(write(own="_base_: [ISE_folder_small.yaml, _base_/cameras.yaml]"))
+    assert config["Cluster"]["name"] == "CrossCameraDBSCAN" and config["Cluster"]["min_samples"]
 
 
 def test_anchors_and_merge_keys_within_a_file_go_on_working(write):

@@ -23,8 +23,8 @@ def parameters(engine):
     return {name: value.numpy() for name, value in engine.model.state_dict().items()}
 
 
-def saved(engine):
-    stem = next(pathlib.Path(engine.output_dir).rglob("latest.pdparams"))
+def saved(engine, name="latest"):
+    stem = next(pathlib.Path(engine.output_dir).rglob(f"{name}.pdparams"))
     return {name: np.asarray(value) for name, value in paddle.load(str(stem)).items()}
 
 
@@ -35,6 +35,15 @@ def test_cameras_reach_head_and_losses(train, losses):
     hook, head = cluster_hook(engine), engine.model.head
     assert hook.proxies.cameras.max() == 2 and len(head.proxies.labels) == len(hook.proxies.labels)
     assert not any("[Cameras]" in line for line in lines)
+    record = np.load(pathlib.Path(engine.output_dir) / "pseudo_labels/epoch_2.npz")
+    assert record["linked"].shape == (3, 3) and record["linked"].sum() == 2 * record["linked_cameras"]
+    np.testing.assert_array_equal(record["camera_ids"], np.unique(hook.data_set.camids))
+
+
+def test_losses_of_paddleclas_see_labels_not_cameras(train):
+    blocks = "[{'ClusterContrastLoss':{'weight':1.0}},{'TripletLossV2':{'weight':1.0,'margin':0.3}}]"
+    _, lines = train("Global.epochs=1", f"Loss.Train={blocks}")
+    assert sum("TripletLossV2: " in line for line in lines if "[Iter" in line) == 3
 
 
 @pytest.mark.parametrize("pattern", [ONE_CAMERA, NO_CAMERA])
@@ -98,6 +107,10 @@ def test_the_average_is_evaluated_and_saved_and_training_goes_on_without_it(trai
         np.testing.assert_allclose(saved(engine)[name], start[name] + 0.5 * (average[name] - start[name]), atol=1e-6)
     state = dict(np.load(next(pathlib.Path(engine.output_dir).rglob("latest.ise.npz"))))
     assert all(np.array_equal(state[f"raw.{name}"], raw[name]) for name in raw)
+    best, _ = train("Global.epochs=1", "Global.ema_decay=0.9", "Global.eval_during_train=True", name="best")
+    hook = run_of(best.model).hook(WeightAverage)
+    for name, tensor in hook.average.items():
+        np.testing.assert_array_equal(saved(best, "best_model")[name], tensor.numpy())
     # Features for clustering are the average's, so that only the first epoch is that of a training without it.
     first, second = (np.load(pathlib.Path(one.output_dir) / "pseudo_labels/epoch_1.npz")["labels"]
                      for one in (plain, engine))

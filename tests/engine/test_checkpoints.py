@@ -30,6 +30,7 @@ def assert_equal(first, second):
     [],
     ["Cluster.interval=3", "Arch.Backbone.dropout_prob=0.3"],  # labels and memory of epoch 1 in epoch 3; random layers
     ["Cluster.interval=3", *CAMERAS, "Global.anchor=0.8"],
+    [*CAMERAS, "Global.best_metric=unlabelled"],
     ["Optimizer.lr={'name':'Cosine','learning_rate':0.001,'warmup_epoch':1}"]])
 def test_a_resumed_run_ends_as_one_that_was_never_stopped(train, overrides):
     overrides = ["Global.epochs=4", "Global.eval_during_train=True", "Global.save_interval=1", *overrides]

@@ -101,6 +101,14 @@ def test_best_metric_picks_what_is_returned(train):
         float(line.split("rank5: ")[1].split(",")[0]), abs=1e-5)
 
 
+def test_a_run_that_picked_without_labels_is_evaluated_by_map(train):
+    engine, lines = train("Global.best_metric=unlabelled", "Global.eval_during_train=True", "Global.epochs=1",
+                      "Global.iter_per_epoch=1")
+    engine.mode = "eval"
+    expected, = [float(line.split("mAP: ")[1].split(",")[0]) for line in lines if "[Avg]mAP" in line]
+    assert engine.eval() == pytest.approx(expected, abs=1e-5)
+
+
 def test_the_log_names_the_rules_that_were_used(train):
     # Names that tell no camera: there is no market protocol then.
     _, lines = train("Global.eval_during_train=True", "Global.protocol=market", "Global.epochs=1",
@@ -118,8 +126,10 @@ def test_what_is_said_of_re_ranking_is_what_it_was_given():
 
 @pytest.mark.parametrize("override, message", [
     ("Global.best_metric=map", "Global.best_metric is mAP, mINP, rank1, rank5, rank10, unlabelled, not 'map'"),
+    (["Global.best_metric=unlabelled", "Metric.Eval=[{'Recallk':{'topk':[1]}}]"],
+     "Global.best_metric needs Metric.Eval"),
     ("Global.flip_test=yes", "Global.flip_test is True or False"),
     ("Global.re_ranking=1", "Global.re_ranking is True or False")])
 def test_mistakes_are_named(override, message):
     with pytest.raises(ISEError, match=message):
-        prepare_config(load_config(str(ROOT / "configs/ISE_demo.yaml"), [override]), "eval")
+        prepare_config(load_config(str(ROOT / "configs/ISE_demo.yaml"), np.atleast_1d(override).tolist()), "eval")

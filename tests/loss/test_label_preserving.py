@@ -68,3 +68,21 @@ def test_ties_send_the_gradient_to_one_entry():
 def test_supports_that_do_not_belong_to_rows_are_refused():
     with pytest.raises(ValueError, match="multiple"):
         label_preserving(paddle.eye(4), paddle.ones([6, 4]), paddle.arange(4))
+
+
+@pytest.mark.parametrize("topk", [1, 3])
+def test_only_labels_among_the_rivals_count_against_a_row(topk):
+    rng = np.random.default_rng(topk)
+    features, supports = rng.normal(size=(12, 8)), rng.normal(size=(12 * topk, 8))
+    labels, rivals = rng.permutation(np.arange(12) % 5) + 2, rng.random((12, 9)) < 0.5
+    rivals[np.arange(12), labels] = True
+    support_labels = np.repeat(labels, topk)
+    expected = []
+    for row, label in enumerate(labels):
+        e = np.exp(supports @ features[row] / 0.6)
+        positive = e[support_labels == label].min()
+        negative = sum(e[support_labels == other].max() for other in set(labels) - {label} if rivals[row, other])
+        expected.append(-np.log(positive / (positive + negative + 1e-6) + 1e-6))
+    tensors = (paddle.to_tensor(array.astype("float32")) for array in (features, supports))
+    loss = label_preserving(*tensors, paddle.to_tensor(labels), rivals=paddle.to_tensor(rivals))
+    assert float(loss) == pytest.approx(np.mean(expected), rel=1e-5)

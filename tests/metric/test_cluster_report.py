@@ -87,3 +87,13 @@ def test_what_is_not_known_is_left_out():
 def test_arrays_that_do_not_fit():
     with pytest.raises(ValueError, match="3 labels need as many camids, got .2."):
         cluster_report([0, 0, 1], [1, 2, 3], [1, 2])
+
+
+def test_images_of_no_known_camera_count_in_no_figure_about_cameras():
+    labels, pids, cameras = [0, 0, 0, 1, 1, 2, 2], [7, 7, 7, 8, 8, 9, 9], [2, 2, -1, 3, 3, 1, 4]
+    found = cluster_report(labels, pids, cameras, previous=labels)
+    assert found["cross_camera"] == 1 / 3 and found["cross_camera_images"] == 2 / 6
+    assert found["cross_camera_kept"] == found["recall_cross_camera"] == found["recall_same_camera"] == 1
+    known = [place for place, camera in enumerate(cameras) if camera >= 0]
+    alone = cluster_report(*([ids[place] for place in known] for ids in (labels, pids, cameras)))
+    assert all(alone[name] == found[name] for name in ("cross_camera", "cross_camera_images", "recall_cross_camera"))
