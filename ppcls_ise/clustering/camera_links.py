@@ -1,32 +1,22 @@
 """Which cameras see the same persons, and which clusters of two cameras are one."""
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import onednn
+from .camera_matches import BestMatches
 
-__all__ = ["BestMatches", "Joins", "best_matches", "beyond_expectation", "join_clusters", "linked_cameras",
+__all__ = ["Joins", "beyond_expectation", "join_clusters", "linked_cameras", "more_alike_than_strangers",
            "mutual_counts"]
 
 #: Mutual best matches that say something.
 LEAST, MANY = 8, 10
 #: Share of a camera's largest count that a pair needs to be among its best.
 AMONG_BEST = 0.8
-#: Clusters of a camera that are compared with as many of another at a time.
-BLOCK = 2048
-
-
-class BestMatches(NamedTuple):
-    """For each of K clusters, each within one camera, the most similar cluster of every camera."""
-
-    clusters: NDArray[np.int64]  #: [K, C], the most similar cluster of camera c; -1 in the own camera or an empty one
-    similarity: NDArray[np.float32]  #: [K, C], its cosine; -inf likewise
-    standardized: NDArray[np.float32]  #: [K, C], the same less the mean of all pairs of the two cameras, over their
-    #: standard deviation: without what makes the pictures of two cameras alike whoever is on them
+#: Standard deviations, and standard errors, by which matches of two cameras are more alike than strangers.
+GAIN, SURE = 0.1, 3
 
 
 class Joins(NamedTuple):
@@ -35,45 +25,6 @@ class Joins(NamedTuple):
     labels: NDArray[np.int64]  #: [K], number of the joined cluster, 0..J-1
     pairs: NDArray[np.int64]  #: [P, 2], the pairs that were joined
     refused: int  #: pairs that would have put two clusters of one camera together
-
-
-def best_matches(means: NDArray[np.float32], cameras: NDArray[np.int64], count: int) -> BestMatches:
-    """The most similar cluster of every camera, for each cluster.
-
-    Args:
-        means: ``[K, D]`` float32 unit rows, the clusters' means.
-        cameras: ``[K]`` int, the camera of each cluster, 0..C-1; -1 where it is not known, such clusters match none.
-        count: C.
-    """
-    members = [np.flatnonzero(cameras == camera) for camera in range(count)]
-    found = np.full((len(means), count), -1, np.int64)
-    similarity, standardized = (np.full((len(means), count), -np.inf, np.float32) for _ in range(2))
-    for first in range(count):
-        for second in range(first + 1, count):
-            pair = members[first], members[second]
-            if not len(pair[0]) or not len(pair[1]):
-                continue
-            total = squares = 0.0
-            for rows, columns in itertools.product(*map(_blocks, pair)):
-                block = onednn.products(means[rows], means[columns])
-                total += float(block.sum(dtype=np.float64))
-                squares += float(np.square(block, dtype=np.float64).sum())
-                for own, others, camera, cosines in ((rows, columns, second, block), (columns, rows, first, block.T)):
-                    best = cosines.argmax(axis=1)
-                    largest = cosines[np.arange(len(own)), best]
-                    nearer = largest > similarity[own, camera]
-                    found[own[nearer], camera] = others[best[nearer]]
-                    similarity[own[nearer], camera] = largest[nearer]
-            pairs = len(pair[0]) * len(pair[1])
-            mean = total / pairs
-            deviation = max(squares / pairs - mean ** 2, 1e-24) ** 0.5
-            for own, camera in zip(pair, (second, first)):
-                standardized[own, camera] = (similarity[own, camera] - mean) / deviation
-    return BestMatches(found, similarity, standardized)
-
-
-def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [rows[start:start + BLOCK] for start in range(0, len(rows), BLOCK)]
 
 
 def mutual_counts(matches: BestMatches, cameras: NDArray[np.int64],
@@ -90,7 +41,8 @@ def mutual_counts(matches: BestMatches, cameras: NDArray[np.int64],
 
 
 def linked_cameras(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Pairs of cameras that see the same persons, by their :func:`mutual_counts`.
+    """Pairs of cameras that see the same persons: those whose matches are :func:`more_alike_than_strangers`, and where
+    too little is known for that, those that have more matches than other pairs, by their :func:`mutual_counts`.
 
     Cameras of one style have many matches whoever they see, so two counts decide. By the standardized similarity, which
     knows no style, a pair is linked that has :data:`LEAST` matches and is among the best of both its cameras: at least
@@ -109,8 +61,38 @@ def linked_cameras(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[
     largest = counts.max(axis=1, initial=0)
     among_best = counts >= AMONG_BEST * largest
     against = ~among_best & (largest >= MANY)
-    return ((counts >= LEAST) & among_best & among_best.T
+    return (more_alike_than_strangers(matches, cameras)
+            | (counts >= LEAST) & among_best & among_best.T
             | beyond_expectation(mutual_counts(matches, cameras, matches.similarity)) & ~against & ~against.T)
+
+
+def more_alike_than_strangers(matches: BestMatches, cameras: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where a cluster's most similar one of another camera is more alike than its most similar one of the own camera.
+
+    The latter is a stranger: a camera's clusters are different persons. If the other camera sees other persons, both
+    are, and with similarities standardized neither is more alike; if it sees the same ones, many of the former are the
+    same person. Over the clusters of both cameras the mean difference has to be :data:`GAIN`, and :data:`SURE` times
+    its standard error, with :data:`LEAST` clusters in each. A person split in two clusters of a camera speaks against
+    a link, never for one.
+
+    Args:
+        matches: of :func:`best_matches`.
+        cameras: ``[K]`` int, the camera of each cluster, -1 where it is not known.
+
+    Returns:
+        ``[C, C]`` bool, symmetric.
+    """
+    count = matches.clusters.shape[1]
+    of_camera = (cameras[:, None] == np.arange(count)).astype(np.float64)  # [K, C]
+    gain = matches.standardized.astype(np.float64) - matches.stranger[:, None]
+    known = np.isfinite(gain)
+    gain = np.where(known, gain, 0.0)
+    sums = (of_camera.T @ values for values in (known.astype(np.float64), gain, gain ** 2))
+    number, total, squares = (one + one.T for one in sums)
+    mean = total / np.maximum(number, 1)
+    error = np.sqrt(np.maximum(squares / np.maximum(number, 1) - mean ** 2, 1e-24) / np.maximum(number, 1))
+    enough = of_camera.sum(axis=0) >= LEAST
+    return (mean >= GAIN) & (mean >= SURE * error) & enough[:, None] & enough & (number > 0)
 
 
 def beyond_expectation(counts: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera_links import best_matches, join_clusters, linked_cameras
+from .camera_links import join_clusters, linked_cameras
+from .camera_matches import best_matches
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
 from .distance import NearPairs

@@ -13,14 +13,10 @@ from ppcls_ise.clustering import (
     camera_proxies,
     standardized_by_camera,
 )
-from ppcls_ise.clustering import camera_links as links
+from ppcls_ise.clustering import camera_matches
 from ppcls_ise.clustering.camera_jaccard import camera_jaccard_pairs
-from ppcls_ise.clustering.camera_links import (
-    best_matches,
-    beyond_expectation,
-    join_clusters,
-    mutual_counts,
-)
+from ppcls_ise.clustering.camera_links import beyond_expectation, join_clusters, mutual_counts
+from ppcls_ise.clustering.camera_matches import best_matches
 from ppcls_ise.clustering.cameras import SIMILARITIES, camera_similarity, known_cameras, spanning_cameras
 from ppcls_ise.clustering.checked import neighbours_of
 from ppcls_ise.clustering.clusters import Clusters
@@ -81,9 +77,18 @@ def two_stages(x, cameras, eps, min_samples, k1, k2):
         for cluster in range(len(members)):
             partner = best(cluster, ids, likeness)
             found[of[cluster], of[partner]] += best(partner, ids, likeness) == cluster
+    strangers = np.full(len(members), np.nan)
+    for g in ids:
+        own = np.flatnonzero(of == g)
+        others = cosine[np.ix_(own, own)][~np.eye(len(own), dtype=bool)].reshape(len(own), -1)
+        strangers[own] = (others.max(axis=1) - others.mean()) / others.std()
     linked = set()
     for g in ids:
         for h in ids:
+            gains = [scaled[a, of == other].max() - strangers[a] for one, other in ((g, h), (h, g))
+                     for a in np.flatnonzero(of == one)]
+            alike = np.mean(gains) >= max(0.1, 3 * np.std(gains) / len(gains) ** 0.5) and min(
+                (of == one).sum() for one in (g, h)) >= 8
             a_g, a_h = (sum(plain[one, k] for k in ids if k not in (g, h)) for one in (g, h))
             rest = sum(plain[k, m] for k in ids for m in ids if not {k, m} & {g, h})
             smaller = min(sum(plain[one, k] for k in ids) for one in (g, h))
@@ -91,7 +96,7 @@ def two_stages(x, cameras, eps, min_samples, k1, k2):
             largest = [max(counts[one, k] for k in ids) for one in (g, h)]
             best_of_both = all(counts[g, h] >= 0.8 * most for most in largest)
             contradicted = any(most >= 10 and counts[g, h] < 0.8 * most for most in largest)
-            if g != h and (counts[g, h] >= 8 and best_of_both or predicted and not contradicted):
+            if g != h and (alike or counts[g, h] >= 8 and best_of_both or predicted and not contradicted):
                 linked.add((g, h))
     joins = [(cosine[a, b], a, b) for a in range(len(members)) for b in range(a) if (of[a], of[b]) in linked
              and best(a, [of[b]]) == b and best(b, [of[a]]) == a]
@@ -118,6 +123,18 @@ def test_two_stages_are_the_definition(pairs, eps):
     assert found.figures["linked_cameras"] == len(linked) / 2
     if pairs == [(0, 1), (2, 3)]:
         assert linked == {(0, 1), (1, 0), (2, 3), (3, 2)}
+    if pairs is None:  # all see everybody
+        assert found.figures["linked_cameras"] == 6
+
+
+@pytest.mark.parametrize("cameras, seen_by", [(6, None), (6, [(0, 1, 2), (3, 4, 5)]), (15, None)], ids=str)
+def test_all_cameras_are_linked_that_see_the_same_persons(cameras, seen_by):
+    x, _, camera_of = people(people=150, cameras=cameras, pairs=seen_by, dim=64, noise=0.5)
+    found = CrossCameraDBSCAN(**PLAIN)(x, camera_of)
+    together = np.eye(cameras, dtype=bool)
+    for group in seen_by or [range(cameras)]:
+        together[np.ix_(group, group)] = True
+    np.testing.assert_array_equal(found.linked | np.eye(cameras, dtype=bool), together)
 
 
 def camera_jaccard(x, cameras, intra_k1, inter_k1, intra_k2, inter_k2):
@@ -214,13 +231,16 @@ def test_no_cluster_is_an_error_with_advice(kind):
 def test_matches_are_found_block_by_block(block, monkeypatch):
     x, owner, cameras = people(15, people=30)
     proxies = camera_proxies(x, owner, cameras)
-    monkeypatch.setattr(links, "BLOCK", block)
+    monkeypatch.setattr(camera_matches, "BLOCK", block)
     found = best_matches(proxies.features, proxies.cameras, 4)
     cosine = proxies.features @ proxies.features.T
     for cluster, camera in np.ndindex(len(cosine), 4):
         others, own = (np.flatnonzero(proxies.cameras == one) for one in (camera, proxies.cameras[cluster]))
         if camera == proxies.cameras[cluster]:
             assert found.clusters[cluster, camera] == -1 and found.similarity[cluster, camera] == -np.inf
+            among = cosine[np.ix_(own, own)].astype(np.float64)
+            among, best = among[~np.eye(len(own), dtype=bool)], cosine[cluster, own[own != cluster]].max()
+            assert found.stranger[cluster] == pytest.approx((best - among.mean()) / among.std(), abs=1e-4)
             continue
         assert found.clusters[cluster, camera] == others[cosine[cluster, others].argmax()]
         pairs, best = cosine[np.ix_(own, others)].astype(np.float64), cosine[cluster, others].max()
