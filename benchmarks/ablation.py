@@ -44,7 +44,7 @@ VARIANTS = {
     "- average of the weights": (CAMERAS, "Global.ema_decay=0.0"),
     "- camera proxies": (CAMERAS, losses()),
     "- clusters per camera": (CAMERAS, "Cluster.name=KReciprocalDBSCAN"),
-    "- joins": (CAMERAS, "Cluster.camera_links=none"),
+    "- joins and links": (CAMERAS, "Cluster.camera_links=none"),
     "- choice of links (all linked)": (CAMERAS, "Cluster.camera_links=all"),
 }
 

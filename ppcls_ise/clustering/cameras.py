@@ -13,7 +13,7 @@ __all__ = ["SIMILARITIES", "CameraProxies", "camera_codes", "camera_proxies", "c
            "spanning_cameras", "standardized_by_camera"]
 
 #: Names of the figures of :func:`camera_similarity`.
-SIMILARITIES = ("similarity_same_camera", "similarity_other_camera", "camera_margin")
+SIMILARITIES = ("similarity_same_camera", "similarity_other_camera", "similarity_linked_camera", "camera_margin")
 #: A camera with fewer images takes the statistics of all.
 SMALLEST = 25
 
@@ -121,23 +121,24 @@ def camera_similarity(proxies: CameraProxies, most: int = 2000) -> dict[str, flo
 
     Returns:
         ``similarity_same_camera``: mean cosine of a proxy and the most similar other one of its camera;
-        ``similarity_other_camera``: and the most similar one of any other camera; ``camera_margin``: the latter less
-        the former. Nothing where there is none.
+        ``similarity_other_camera``: and the most similar one of any other camera; ``similarity_linked_camera``: and of
+        those that its camera is linked with; ``camera_margin``: the second less the first. Nothing where there is none.
     """
     count = len(proxies.labels)
     chosen = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.empty(0, np.int64)
-    best: dict[str, list[NDArray[np.float32]]] = {"similarity_same_camera": [], "similarity_other_camera": []}
+    best: dict[str, list[NDArray[np.float32]]] = {name: [] for name in SIMILARITIES[:3]}
     for start in range(0, len(chosen), 256):
         rows = chosen[start:start + 256]
         cosines = onednn.products(proxies.features[rows], proxies.features)
         same = proxies.cameras[rows, None] == proxies.cameras
-        for name, allowed in (("similarity_same_camera", same), ("similarity_other_camera", ~same)):
+        linked = proxies.partners[proxies.cameras[rows, None], proxies.cameras]
+        for name, allowed in zip(SIMILARITIES, (same, ~same, linked)):
             cosine = np.where(allowed & (rows[:, None] != np.arange(count)), cosines, -np.inf)
             best[name].append(cosine.max(axis=1))
     found = {name: np.concatenate(parts) if parts else np.empty(0, np.float32) for name, parts in best.items()}
     means = {name: float(values[np.isfinite(values)].mean(dtype=np.float64)) for name, values in found.items()
              if np.isfinite(values).any()}
-    if len(means) < 2:
+    if not {*SIMILARITIES[:2]} <= means.keys():
         return {}
     return {**means, "camera_margin": means["similarity_other_camera"] - means["similarity_same_camera"]}
 

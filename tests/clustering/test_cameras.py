@@ -10,10 +10,10 @@ from ppcls_ise.clustering import (
     CrossCameraDBSCAN,
     KReciprocalDBSCAN,
     camera_codes,
+    camera_matches,
     camera_proxies,
     standardized_by_camera,
 )
-from ppcls_ise.clustering import camera_matches
 from ppcls_ise.clustering.camera_jaccard import camera_jaccard_pairs
 from ppcls_ise.clustering.camera_links import beyond_expectation, join_clusters, mutual_counts
 from ppcls_ise.clustering.camera_matches import best_matches
@@ -289,11 +289,13 @@ def test_proxies_are_the_means_of_what_a_camera_saw_of_a_cluster():
 
 def test_similarity_of_clusters_within_cameras_and_across_them():
     x, owner, cameras = people(12, people=12)
-    proxies = camera_proxies(x, owner, cameras)
+    linked = np.array([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], bool)
+    proxies = camera_proxies(x, owner, cameras, linked)
     cosine = proxies.features.astype(np.float64) @ proxies.features.T
     np.fill_diagonal(cosine, -np.inf)
     same = proxies.cameras[:, None] == proxies.cameras
-    expected = [np.where(mask, cosine, -np.inf).max(axis=1).mean() for mask in (same, ~same)]
+    pairs = np.array([[linked[g, h] for h in proxies.cameras] for g in proxies.cameras])
+    expected = [np.where(mask, cosine, -np.inf).max(axis=1).mean() for mask in (same, ~same, pairs)]
     found = camera_similarity(proxies)
     assert list(found) == list(SIMILARITIES)
     np.testing.assert_allclose(list(found.values()), [*expected, expected[1] - expected[0]], rtol=1e-5)
