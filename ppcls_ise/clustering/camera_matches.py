@@ -22,8 +22,8 @@ class BestMatches(NamedTuple):
     similarity: NDArray[np.float32]  #: [K, C], its cosine; -inf likewise
     standardized: NDArray[np.float32]  #: [K, C], the same less the mean of all pairs of the two cameras, over their
     #: standard deviation: without what makes the pictures of two cameras alike whoever is on them
-    stranger: NDArray[np.float32]  #: [K], of the most similar other cluster of the own camera, standardized likewise;
-    #: inf in a camera of fewer than three clusters
+    own: NDArray[np.float32]  #: [K], cosine of the most similar other cluster of the own camera; -inf where it is alone
+    stranger: NDArray[np.float32]  #: [K], the same, standardized likewise; inf in a camera of fewer than three clusters
 
 
 def best_matches(means: NDArray[np.float32], cameras: NDArray[np.int64], count: int) -> BestMatches:
@@ -37,18 +37,19 @@ def best_matches(means: NDArray[np.float32], cameras: NDArray[np.int64], count: 
     members = [np.flatnonzero(cameras == camera) for camera in range(count)]
     found = np.full((len(means), count), -1, np.int64)
     similarity, standardized = (np.full((len(means), count), -np.inf, np.float32) for _ in range(2))
-    stranger = np.full(len(means), np.inf, np.float32)
+    own_best, stranger = (np.full(len(means), sign * np.inf, np.float32) for sign in (-1, 1))
     for first, second in itertools.combinations_with_replacement(range(count), 2):
         within, pair = first == second, (members[first], members[second])
         pairs = len(pair[0]) * (len(pair[1]) - within)
-        if pairs < 1 + 5 * within:  # one or two other clusters of the camera have no deviation
+        if not pairs:
             continue
         total = squares = 0.0
         for rows, columns in itertools.product(*map(_blocks, pair)):
             block = onednn.products(means[rows], means[columns])
             itself = rows[:, None] == columns
-            total += float(block.sum(dtype=np.float64, where=~itself))
-            squares += float(np.square(block, dtype=np.float64).sum(where=~itself))
+            block[itself] = 0
+            total += float(block.sum(dtype=np.float64))
+            squares += float(np.square(block, dtype=np.float64).sum())
             block[itself] = -np.inf
             sides = [(rows, columns, second, block), (columns, rows, first, block.T)]
             for own, others, camera, cosines in sides[within:]:
@@ -60,12 +61,14 @@ def best_matches(means: NDArray[np.float32], cameras: NDArray[np.int64], count: 
         mean = total / pairs
         deviation = max(squares / pairs - mean ** 2, 1e-24) ** 0.5
         if within:
-            stranger[pair[0]] = (similarity[pair[0], first] - mean) / deviation
+            own_best[pair[0]] = similarity[pair[0], first]
+            if len(pair[0]) > 2:  # the one pair of two has no deviation
+                stranger[pair[0]] = (own_best[pair[0]] - mean) / deviation
             found[pair[0], first], similarity[pair[0], first] = -1, -np.inf
         else:
             for own, camera in zip(pair, (second, first)):
                 standardized[own, camera] = (similarity[own, camera] - mean) / deviation
-    return BestMatches(found, similarity, standardized, stranger)
+    return BestMatches(found, similarity, standardized, own_best, stranger)
 
 
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

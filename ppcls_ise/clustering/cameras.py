@@ -6,14 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import onednn
+from .camera_links import linked_cameras
+from .camera_matches import best_matches
 from .features import Features, as_features
 
 __all__ = ["SIMILARITIES", "CameraProxies", "camera_codes", "camera_proxies", "camera_similarity", "known_cameras",
            "spanning_cameras", "standardized_by_camera"]
 
 #: Names of the figures of :func:`camera_similarity`.
-SIMILARITIES = ("similarity_same_camera", "similarity_other_camera", "similarity_linked_camera", "camera_margin")
+SIMILARITIES = ("similarity_same_camera", "similarity_other_camera", "similarity_linked_camera",
+                "similarity_all_cameras", "camera_margin")
 #: A camera with fewer images takes the statistics of all.
 SMALLEST = 25
 
@@ -104,43 +106,40 @@ def camera_proxies(x: Features, labels: ArrayLike, cameras: ArrayLike,
         mean = x[members].mean(axis=0, dtype=np.float64)
         features[place] = mean / max(np.linalg.norm(mean), 1e-12)
     count = cameras.max(initial=-1) + 1
-    partners = np.zeros((count, count), np.bool_) if linked is None else np.array(linked, np.bool_)
-    partners[~partners.any(axis=1)] = True
-    np.fill_diagonal(partners, False)
+    partners = _partners(np.zeros((count, count), np.bool_) if linked is None else linked)
     return CameraProxies(features, pairs[starts, 0], pairs[starts, 1], partners)
 
 
-def camera_similarity(proxies: CameraProxies, most: int = 2000) -> dict[str, float]:
+def camera_similarity(proxies: CameraProxies) -> dict[str, float]:
     """How like each other clusters are within cameras and across them; needs no identities.
-
-    Where training drives cameras apart, the margin falls; where it gains across them, it rises.
 
     Args:
         proxies: of :func:`camera_proxies`.
-        most: proxies that are compared with all, evenly chosen, so that the work grows no faster than their number.
 
     Returns:
-        ``similarity_same_camera``: mean cosine of a proxy and the most similar other one of its camera;
-        ``similarity_other_camera``: and the most similar one of any other camera; ``similarity_linked_camera``: and of
-        those that its camera is linked with; ``camera_margin``: the second less the first. Nothing where there is none.
+        Mean cosines: ``similarity_same_camera``, of a proxy and the most similar other one of its camera;
+        ``similarity_other_camera``, and the most similar one of any other camera; ``similarity_linked_camera``, and of
+        the cameras that its own is linked with by these proxies (:func:`linked_cameras`), of any where there is none;
+        ``similarity_all_cameras``, of any two of different cameras. ``camera_margin``: the third less the fourth, how
+        far what other cameras saw of a person stands out. It falls where training drives cameras apart, and rises
+        where it gains across them. Nothing where no two proxies are of different cameras, or none of the same.
     """
-    count = len(proxies.labels)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.empty(0, np.int64)
-    best: dict[str, list[NDArray[np.float32]]] = {name: [] for name in SIMILARITIES[:3]}
-    for start in range(0, len(chosen), 256):
-        rows = chosen[start:start + 256]
-        cosines = onednn.products(proxies.features[rows], proxies.features)
-        same = proxies.cameras[rows, None] == proxies.cameras
-        linked = proxies.partners[proxies.cameras[rows, None], proxies.cameras]
-        for name, allowed in zip(SIMILARITIES, (same, ~same, linked)):
-            cosine = np.where(allowed & (rows[:, None] != np.arange(count)), cosines, -np.inf)
-            best[name].append(cosine.max(axis=1))
-    found = {name: np.concatenate(parts) if parts else np.empty(0, np.float32) for name, parts in best.items()}
-    means = {name: float(values[np.isfinite(values)].mean(dtype=np.float64)) for name, values in found.items()
-             if np.isfinite(values).any()}
-    if not {*SIMILARITIES[:2]} <= means.keys():
+    if not len(proxies.labels):
         return {}
-    return {**means, "camera_margin": means["similarity_other_camera"] - means["similarity_same_camera"]}
+    count = int(proxies.cameras.max()) + 1
+    matches = best_matches(proxies.features, proxies.cameras, count)
+    partners = _partners(linked_cameras(matches, proxies.cameras))[proxies.cameras]
+    sums = np.zeros((count, proxies.features.shape[1]))
+    np.add.at(sums, proxies.cameras, proxies.features)
+    sizes = np.bincount(proxies.cameras, minlength=count)
+    pairs = sizes.sum() ** 2 - np.square(sizes).sum()
+    if not pairs or not np.isfinite(matches.own).any():
+        return {}
+    linked = np.where(partners, matches.similarity, -np.inf).max(axis=1)
+    best = zip(SIMILARITIES, (matches.own, matches.similarity.max(axis=1), linked))
+    found = {name: float(values[np.isfinite(values)].mean(dtype=np.float64)) for name, values in best}
+    everything = float((np.square(sums.sum(axis=0)).sum() - np.square(sums).sum()) / pairs)
+    return {**found, SIMILARITIES[3]: everything, SIMILARITIES[4]: found[SIMILARITIES[2]] - everything}
 
 
 def spanning_cameras(labels: ArrayLike, cameras: ArrayLike) -> NDArray[np.int64]:
@@ -158,6 +157,14 @@ def spanning_cameras(labels: ArrayLike, cameras: ArrayLike) -> NDArray[np.int64]
     kept = np.bincount(seen[:, 0], minlength=labels.max(initial=-1) + 1) > 1
     numbers = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last is that of outliers
     return numbers[np.maximum(labels, -1)]
+
+
+def _partners(linked: ArrayLike) -> NDArray[np.bool_]:
+    """``[C, C]``, with all others for a camera that is linked with none."""
+    partners = np.array(linked, np.bool_)
+    partners[~partners.any(axis=1)] = True
+    np.fill_diagonal(partners, False)
+    return partners
 
 
 def _statistics(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

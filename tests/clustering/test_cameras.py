@@ -241,6 +241,7 @@ def test_matches_are_found_block_by_block(block, monkeypatch):
             assert found.clusters[cluster, camera] == -1 and found.similarity[cluster, camera] == -np.inf
             among = cosine[np.ix_(own, own)].astype(np.float64)
             among, best = among[~np.eye(len(own), dtype=bool)], cosine[cluster, own[own != cluster]].max()
+            assert found.own[cluster] == pytest.approx(best, abs=1e-6)
             assert found.stranger[cluster] == pytest.approx((best - among.mean()) / among.std(), abs=1e-4)
             continue
         assert found.clusters[cluster, camera] == others[cosine[cluster, others].argmax()]
@@ -288,21 +289,27 @@ def test_proxies_are_the_means_of_what_a_camera_saw_of_a_cluster():
         [0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 1], [1, 1, 1, 0]]
 
 
-def test_similarity_of_clusters_within_cameras_and_across_them():
-    x, owner, cameras = people(12, people=12)
-    linked = np.array([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], bool)
-    proxies = camera_proxies(x, owner, cameras, linked)
+@pytest.mark.parametrize("pairs", [None, [(0, 1), (2, 3)]], ids=str)
+def test_similarity_of_clusters_within_cameras_and_across_them(pairs):
+    x, owner, cameras = people(12, pairs=pairs)
+    proxies = camera_proxies(x, owner, cameras)
     cosine = proxies.features.astype(np.float64) @ proxies.features.T
     np.fill_diagonal(cosine, -np.inf)
     same = proxies.cameras[:, None] == proxies.cameras
-    pairs = np.array([[linked[g, h] for h in proxies.cameras] for g in proxies.cameras])
-    expected = [np.where(mask, cosine, -np.inf).max(axis=1).mean() for mask in (same, ~same, pairs)]
+    linked = ~same & (pairs is None or proxies.cameras[:, None] // 2 == proxies.cameras // 2)
+    expected = [np.where(mask, cosine, -np.inf).max(axis=1).mean() for mask in (same, ~same, linked)]
+    expected.append(cosine[~same].mean())
     found = camera_similarity(proxies)
     assert list(found) == list(SIMILARITIES)
-    np.testing.assert_allclose(list(found.values()), [*expected, expected[1] - expected[0]], rtol=1e-5)
-    some = camera_similarity(proxies, most=20)
-    assert abs(some["camera_margin"] - found["camera_margin"]) < 0.1 and some != found
-    assert camera_similarity(camera_proxies(x, np.full(len(x), -1), cameras)) == {}
+    np.testing.assert_allclose(list(found.values()), [*expected, expected[2] - expected[3]], rtol=1e-4)
+
+
+def test_similarity_needs_two_clusters_of_one_camera_and_two_cameras():
+    x = np.eye(4, dtype=np.float32)
+    for labels, cameras in (([-1] * 4, [0, 1, 0, 1]), ([0, 1, 2, 3], [0] * 4), ([0, 1, 2, 3], [0, 1, 2, 3])):
+        assert camera_similarity(camera_proxies(x, labels, cameras)) == {}
+    found = camera_similarity(camera_proxies(x, [0, 1, 2, 3], [0, 1, 0, 1]))
+    assert found == dict.fromkeys(SIMILARITIES, 0.0)
 
 
 def test_standardized_features_have_no_camera_in_them():
