@@ -13,6 +13,7 @@ from .camera_links import join_clusters, linked_cameras
 from .camera_matches import best_matches
 from .cameras import camera_codes, known_cameras
 from .clusters import Clusters
+from .distance import NearPairs
 from .eps import covering_eps, eps_advice
 from .features import Features
 from .jaccard import near_pairs
@@ -43,8 +44,8 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
     ``joins``, ``refused_joins`` and ``linked_cameras`` (pairs of cameras).
 
     Attributes:
-        camera_eps: as ``eps``, within a camera. ``auto``: the smallest at which 60 % of the images are in a cluster,
-            and more where clusters are well told apart (:func:`covering_eps`), at the first clustering, and kept.
+        camera_eps: as ``eps``, within a camera. ``auto``: the smallest at which 60 % of the images are in a cluster
+            (:func:`covering_eps`), at the first clustering, and kept.
         camera_min_samples: as ``min_samples``. With 2, two images that are each other's nearest are a cluster: most of
             these are a part of a person, to be driven apart from the rest.
         camera_k1: as ``k1``: somewhat more than the images that a camera has of a person. ``auto``: the smallest of 6,
@@ -140,17 +141,12 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         elif len(sizes) > 1:
             kept = {}  # an eps without its k1
         tried = {}
-
-        def silhouette(labels: NDArray[np.int64]) -> float:
-            return simplified_silhouette(features, labels, cameras)
-
-        covering = functools.partial(covering_eps, share=COVERED, quality=silhouette)
         for k1 in sizes:
             near = functools.partial(near_pairs, features, k1=k1, k2=self._k2(k1), neighbours=neighbours)
-            tried[k1] = self.by_density(near, self.camera_eps, self.camera_min_samples, "camera_eps", kept, covering)
+            tried[k1] = self.by_density(near, self.camera_eps, self.camera_min_samples, "camera_eps", kept, _covering)
         chosen, lines = sizes[0], []
         if len(tried) > 1:
-            quality = {k1: silhouette(found.labels) for k1, found in tried.items()}
+            quality = {k1: simplified_silhouette(features, found.labels, cameras) for k1, found in tried.items()}
             best = max(quality.values())
             chosen = next(k1 for k1 in sizes if quality[k1] >= min(best, ENOUGH * best))  # best may be below 0
             every = ", ".join(f"{k1}: {value:.3f}" for k1, value in quality.items())
@@ -160,3 +156,7 @@ class CrossCameraDBSCAN(KReciprocalDBSCAN):
         return dataclasses.replace(
             within, kept={**within.kept, **({"camera_k1": chosen} if self.camera_k1 == "auto" else {})},
             figures={**within.figures, "camera_k1": chosen}, lines=[*lines, *within.lines], seconds=seconds)
+
+
+def _covering(near: NearPairs, min_samples: int) -> float:
+    return covering_eps(near, min_samples, COVERED)

@@ -1,7 +1,7 @@
 """The radius of DBSCAN: chosen from the distances, and what to say where the chosen one found nothing."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
@@ -18,8 +18,6 @@ __all__ = ["EPS_GRID", "choose_eps", "core_distances", "covering_eps", "eps_advi
 EPS_GRID = tuple(step / 100 for step in range(10, 91, 2))
 #: Share of the highest mean silhouette that is as good as the highest.
 FLAT = 0.95
-#: Silhouette from which on there is a "reasonable structure" (Kaufman & Rousseeuw, Finding Groups in Data, 1990).
-CLEAR = 0.5
 
 
 def choose_eps(distance: NearPairs | csr_matrix, min_samples: int = 4, grid: Sequence[float] = EPS_GRID) -> float:
@@ -101,39 +99,23 @@ def _silhouettes(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: ND
 
 
 def covering_eps(distance: NearPairs | csr_matrix, min_samples: int, share: float,
-                 quality: Callable[[NDArray[np.int64]], float], grid: Sequence[float] = EPS_GRID) -> float:
+                 grid: Sequence[float] = EPS_GRID) -> float:
     """The smallest ``eps`` that leaves no more images out than a share: as pure as clusters of so many images can be.
-
-    Clusters that are well told apart (:data:`CLEAR`) may grow: of the eps from that one on up to which the quality
-    stays within 5 % of what it is there, the middle is taken.
 
     Args:
         distance: as of :func:`choose_eps`.
         min_samples: of :func:`dbscan`.
         share: of the images that are to be in a cluster, 0 to 1.
-        quality: of labels, a silhouette.
         grid: candidates, ascending.
 
     Returns:
-        Rounded to 0.01; the largest of ``grid`` where none is enough.
+        One of the candidates; the largest where none is enough.
     """
     count = distance.distances.shape[0] if isinstance(distance, NearPairs) else distance.shape[0]
-    as_good: list[float] = []
-    least = 0.0
     for eps in grid:
-        labels = dbscan(distance, eps, min_samples)
-        if as_good:
-            if quality(labels) < least:
-                break
-        elif (labels >= 0).sum() < share * count:
-            continue
-        else:
-            found = quality(labels)
-            if found < CLEAR:
-                return eps
-            least = FLAT * found
-        as_good.append(eps)
-    return round(float(np.mean(as_good)), 2) if as_good else grid[-1]
+        if (dbscan(distance, eps, min_samples) >= 0).sum() >= share * count:
+            return eps
+    return grid[-1]
 
 
 def core_distances(distance: csr_matrix, min_samples: int) -> NDArray[np.float64]:

@@ -1,6 +1,5 @@
 """Clusterings with cameras against slow, obvious re-implementations."""
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -346,7 +345,7 @@ def test_cameras_of_one_style_are_not_linked_for_that():
 
 
 def test_eps_covers_a_share_of_the_images():
-    x, _, cameras = people(10, noise=1.0, dim=12)
+    x, _, cameras = people(10, noise=0.8, dim=12)
     found = CrossCameraDBSCAN(**PLAIN)(x, cameras)
     eps = found.kept["camera_eps"]
     assert 0.6 <= (found.labels >= 0).mean() < 0.8 and found.figures["eps"] == eps
@@ -426,19 +425,3 @@ def test_clusters_of_one_camera_are_kept_where_none_spans_two():
     found = clustering.selected(Clusters(apart), cameras)
     np.testing.assert_array_equal(found.labels, apart)
     assert found.lines == ["drop_single_camera: no cluster spans cameras yet, so none is left out"]
-
-
-def test_clusters_that_are_told_apart_hold_more_images():
-    x, _, cameras = people(10)
-    clustering = CrossCameraDBSCAN(**PLAIN, camera_k1=6)
-    found = clustering(x, cameras)
-    eps = found.kept["camera_eps"]
-    quality = {}
-    for step in range(10, 91, 2):
-        labels = dataclasses.replace(clustering, camera_eps=step / 100, camera_links="none")(x, cameras).labels
-        if quality or (labels >= 0).mean() >= 0.6:
-            quality[step / 100] = simplified_silhouette(x, labels, cameras)
-    first = next(iter(quality.values()))
-    as_good = list(itertools.takewhile(lambda radius: quality[radius] >= 0.95 * first, quality))
-    assert first >= 0.5 and len(as_good) > 5 and eps == pytest.approx(np.mean(as_good), abs=0.005)
-    assert (found.labels >= 0).mean() > 0.9
