@@ -45,7 +45,7 @@ def test_what_is_collected(run):
 
 @pytest.mark.parametrize("change, code", [
     ({}, 0), ({"losses": (3.5001, 4.2499)}, 0),
-    ({"losses": (3.5, 4.35)}, 1), ({"losses": (3.5, "nan")}, 1), ({"losses": (3.5,)}, 1),
+    ({"losses": (3.5, 4.45)}, 1), ({"losses": (3.5, "nan")}, 1), ({"losses": (3.5,)}, 1),
     ({"losses": (3.5, 4.25, 4.25)}, 1), ({"clusters": 30}, 1), ({"accuracy": 0.225}, 1),
     ({"feature": "0.6 0.7 0.1"}, 1), ({"feature": "0.6 0.8"}, 1), ({"losses": ()}, 2),
 ])
