@@ -17,7 +17,7 @@ import os
 import re
 import sys
 
-# quantity -> largest difference that is still the same program. A wrong program is off by far more: see README.md.
+# quantity -> largest difference that is still the same program, on whatever CPU: see README.md.
 TOLERANCES = {"loss": 0.15, "clusters": 2, "mAP": 0.02, "rank1": 0.07, "feature": 0.02}
 PATTERNS = {"loss": r"\[Train\]\[Epoch [^\]]*\]\[Iter: [^\]]*\].* loss: ([-\w.]+)",
             "clusters": r"\[Cluster\]\[Epoch \d+\] images: \d+, clusters: (\d+)",

@@ -112,8 +112,8 @@ def call_after_step(engine: Any, function: Callable[[], None]) -> None:
 
 
 def losses_see_labels_alone(engine: Any) -> None:
-    """Hand the losses the first column of a batch's labels: in the second are the cameras, which PaddleClas's own
-    losses would take for labels."""
+    """Hand the losses the first column ``[b, 1]`` of a batch's labels ``[b, 2]``: in the second are the cameras, which
+    PaddleClas's own losses would take for labels."""
     losses = getattr(engine.train_loss_func, "_layers", engine.train_loss_func)  # DataParallel, if they have weights
     for loss in losses.loss_func:
         loss.register_forward_pre_hook(lambda _, inputs: (inputs[0], inputs[1][:, :1]))

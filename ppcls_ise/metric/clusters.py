@@ -60,8 +60,8 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
     labels = np.asarray(labels)
     pids, camids, previous = (_as_many(labels, name, ids) for name, ids in (
         ("pids", pids), ("camids", camids), ("previous", previous)))
-    camids = None if camids is None or (camids < 0).all() else camids
-    seen = None if camids is None else camids >= 0
+    camids = np.full(len(labels), -1) if camids is None else camids
+    seen = camids >= 0
     inside = labels >= 0
     sizes = np.unique(labels[inside], return_counts=True)[1]
     report: dict[str, float] = {"clusters": len(sizes), "outliers": int((~inside).sum())}
@@ -69,8 +69,8 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
         report.update({name: float(np.quantile(sizes, q)) for name, q in QUANTILES.items()})
     if previous is not None:
         report["ari_to_last"] = float(adjusted_rand_score(_own_classes(previous), _own_classes(labels)))
-    if camids is not None and seen is not None and (inside & seen).any():
-        clustered = inside & seen
+    clustered = inside & seen
+    if clustered.any():
         report["cross_camera"] = _share_of_many(labels[clustered], camids[clustered])[1]
         report["cross_camera_images"] = _images_of_many(labels[clustered], camids[clustered]) / int(seen.sum())
         if previous is not None:
@@ -82,7 +82,7 @@ def cluster_report(labels: ArrayLike, pids: ArrayLike | None = None, camids: Arr
                 report["cross_camera_kept"] = kept / before
     if pids is not None and (pids >= 0).any():
         known = pids >= 0
-        report.update(_against_identities(labels[known], pids[known], None if camids is None else camids[known]))
+        report.update(_against_identities(labels[known], pids[known], camids[known]))
     return report
 
 
@@ -95,7 +95,7 @@ def _as_many(labels: NDArray[Any], name: str, ids: ArrayLike | None) -> NDArray[
     return ids
 
 
-def _against_identities(labels: NDArray[Any], pids: NDArray[Any], camids: NDArray[Any] | None) -> dict[str, float]:
+def _against_identities(labels: NDArray[Any], pids: NDArray[Any], camids: NDArray[Any]) -> dict[str, float]:
     report: dict[str, float] = {}
     inside = labels >= 0
     if inside.any():
@@ -108,14 +108,13 @@ def _against_identities(labels: NDArray[Any], pids: NDArray[Any], camids: NDArra
     own = _own_classes(labels)
     report["ari"] = float(adjusted_rand_score(pids, own))
     report["nmi"] = float(normalized_mutual_info_score(pids, own))
-    if camids is not None:
-        pids, camids, own = (ids[camids >= 0] for ids in (pids, camids, own))
-        one_camera, all_pairs = _pairs(pids, camids), _pairs(pids)
-        together, together_anywhere = _pairs(pids, camids, own), _pairs(pids, own)
-        if one_camera:
-            report["recall_same_camera"] = together / one_camera
-        if all_pairs > one_camera:
-            report["recall_cross_camera"] = (together_anywhere - together) / (all_pairs - one_camera)
+    pids, camids, own = (ids[camids >= 0] for ids in (pids, camids, own))
+    one_camera, all_pairs = _pairs(pids, camids), _pairs(pids)
+    together, together_anywhere = _pairs(pids, camids, own), _pairs(pids, own)
+    if one_camera:
+        report["recall_same_camera"] = together / one_camera
+    if all_pairs > one_camera:
+        report["recall_cross_camera"] = (together_anywhere - together) / (all_pairs - one_camera)
     return report
 
 
